@@ -1,0 +1,126 @@
+#include "broker/core/message.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "protocol/base/assert.h"
+
+namespace lvt::broker {
+
+/// 64 KB; this header, then messages one behind the other. `live_` counts the messages, plus one while a pool cuts from it.
+class MessageChunk {
+public:
+    static MessageChunk* make() {
+        void* const memory = std::malloc(MessagePool::kChunkBytes);
+        if (!memory) throw std::bad_alloc();
+        return new (memory) MessageChunk;
+    }
+    void* cut(std::size_t bytes) {
+        constexpr std::size_t kAlignment = 16;
+        bytes = (bytes + kAlignment - 1) & ~(kAlignment - 1);
+        if (used_ + bytes > MessagePool::kChunkBytes) return nullptr;
+        char* const at = reinterpret_cast<char*>(this) + used_;
+        used_ += bytes;
+        live_.fetch_add(1, std::memory_order_relaxed);
+        return at;
+    }
+    void release() noexcept {
+        if (live_.fetch_sub(1, std::memory_order_acq_rel) == 1) std::free(this);
+    }
+
+private:
+    MessageChunk() = default;
+
+    std::atomic<std::uint32_t> live_{1};
+    std::size_t used_ = 64;
+};
+
+MessagePool::~MessagePool() {
+    if (current_) current_->release();
+}
+
+void* MessagePool::allocate(std::size_t bytes, MessageChunk*& chunk) {
+    void* memory = current_ ? current_->cut(bytes) : nullptr;
+    if (!memory) {
+        if (current_) current_->release();
+        current_ = MessageChunk::make();
+        memory = current_->cut(bytes);
+    }
+    chunk = current_;
+    return memory;
+}
+
+void Message::destroy(Message* message) noexcept {
+    MessageChunk* const chunk = message->chunk_;
+    message->~Message();
+    if (chunk) chunk->release();
+    else std::free(message);
+}
+
+MessageBuilder::MessageBuilder(MessagePool& pool, const MessageParts& parts)
+    : body_size_(parts.body_size) {
+    constexpr std::uint64_t kFirstBodyMax = 1024 * 1024;
+    const std::size_t head =
+        parts.exchange.size() + parts.routing_key.size() + parts.properties.size();
+    capacity_ = std::min(body_size_, kFirstBodyMax);
+    const std::size_t bytes = sizeof(Message) + head + capacity_;
+    MessageChunk* chunk = nullptr;
+    void* memory = nullptr;
+    if (bytes <= MessagePool::kInlineMax) {
+        memory = pool.allocate(bytes, chunk);
+    } else {
+        memory = std::malloc(bytes);
+        if (!memory) throw std::bad_alloc();
+    }
+    auto* const message = new (memory) Message;
+    message->chunk_ = chunk;
+    message->exchange_size_ = static_cast<std::uint8_t>(parts.exchange.size());
+    message->routing_key_size_ = static_cast<std::uint8_t>(parts.routing_key.size());
+    message->properties_size_ = static_cast<std::uint32_t>(parts.properties.size());
+    message->priority_ = parts.priority;
+    message->persistent_ = parts.persistent;
+    char* to = message->data();
+    std::memcpy(to, parts.exchange.data(), parts.exchange.size());
+    to += parts.exchange.size();
+    std::memcpy(to, parts.routing_key.data(), parts.routing_key.size());
+    to += parts.routing_key.size();
+    std::memcpy(to, parts.properties.data(), parts.properties.size());
+    message_ = MessagePtr(message);
+}
+
+void MessageBuilder::append(ByteView part) {
+    ASSERT(message_ && part.size() <= missing());
+    if (received_ + part.size() > capacity_) {
+        grow(std::min(body_size_, std::max(capacity_ * 2, received_ + part.size())));
+    }
+    Message* const message = message_.mutable_get();
+    std::memcpy(message->data() + message->head_size() + received_, part.data(), part.size());
+    received_ += part.size();
+}
+
+/// A message in the making has one owner and no chunk here, so realloc may move it: its atomic counter is plain memory.
+void MessageBuilder::grow(std::uint64_t body_capacity) {
+    Message* const message = message_.message_;
+    ASSERT(!message->chunk_);
+    void* const memory = std::realloc(
+        static_cast<void*>(message), sizeof(Message) + message->head_size() + body_capacity);
+    if (!memory) throw std::bad_alloc();
+    message_.message_ = static_cast<Message*>(memory);
+    capacity_ = body_capacity;
+}
+
+MessagePtr MessageBuilder::finish() {
+    ASSERT(message_ && missing() == 0);
+    message_.mutable_get()->body_size_ = body_size_;
+    return std::move(message_);
+}
+
+MessagePtr MessageBuilder::build(MessagePool& pool, const MessageParts& parts, ByteView body) {
+    MessageBuilder builder(pool, parts);
+    builder.append(body);
+    return builder.finish();
+}
+
+}  // namespace lvt::broker
