@@ -122,6 +122,9 @@ private:
     Bytes bytes_;
 };
 
+/// Appends tag, length where the tag has one, and value: an element of an array that is being built.
+void append_value(Bytes& out, const FieldValue& value);
+
 /// Checks the inside of a table without copying it; the same errors as Table::decode.
 AmqpResult<void> validate_table(ByteView bytes);
 
