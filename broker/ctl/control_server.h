@@ -1,0 +1,73 @@
+// ControlServer: the Unix socket DATA_DIR/leveret.sock through which `leveret ctl` asks a running broker.
+//
+// One request is one line of JSON, {"verb": "list_queues", "args": {...}}; its answer is one line, {"ok": VALUE} or
+// {"error": TEXT, "code": EXIT_CODE}. A connection may send several requests, one after the other. Only the broker's own user and
+// root are served.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "protocol/base/log_sink.h"
+#include "protocol/base/result.h"
+
+namespace lvt::broker {
+
+/// What a verb came to: a value, or a refusal with the exit code that the client shall have.
+struct ControlAnswer {
+    boost::json::value value;
+    /// Empty: it went well.
+    std::string error;
+    int exit_code = 70;  // used with an error only
+
+    static ControlAnswer refusal(std::string error, int exit_code) {
+        return {nullptr, std::move(error), exit_code};
+    }
+};
+
+/// The broker behind the socket; broker/app implements it.
+///
+/// | verb | args | value |
+/// |---|---|---|
+/// | ping | | true |
+/// | status | | {"node", "product", "version", "pid", "uptime_s", "data_dir", "listeners": [{"host", "port", "protocol"}], "alarms": [text],
+/// |  | | "memory_bytes", "memory_limit_bytes", "disk_free_bytes", "disk_free_limit_bytes", "connections", "queues", "messages", ...} |
+/// | await_startup | | true, once the broker accepts connections |
+/// | list_queues | {"vhost"} | [{"name", "durable", ...}]; every column that is known |
+/// | list_connections, list_users, list_vhosts | | [{...}] |
+/// | environment | | [{"key", "value", "source"}] |
+/// | stop | | true; the broker stops after the answer |
+class ControlHandler {
+public:
+    using Done = std::function<void(ControlAnswer)>;
+
+    virtual ~ControlHandler() = default;
+    /// On the server's io_context. `done` is called once, on any thread, soon or later.
+    virtual void control(const std::string& verb, const boost::json::object& args, Done done) = 0;
+};
+
+class ControlServer {
+public:
+    /// Binds and listens; replaces a socket that a dead broker left behind. `handler` and `log` must outlive it. Accepts once `io` runs.
+    [[nodiscard]] static Result<std::unique_ptr<ControlServer>> listen(
+        boost::asio::io_context& io,
+        const std::filesystem::path& data_dir,
+        ControlHandler& handler,
+        LogSink& log);
+
+    /// Closes everything and removes the socket. On the io_context's thread, or when it does not run.
+    ~ControlServer();
+
+private:
+    class State;
+    explicit ControlServer(std::shared_ptr<State> state);
+
+    std::shared_ptr<State> state_;
+};
+
+}  // namespace lvt::broker
