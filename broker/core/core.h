@@ -1,0 +1,68 @@
+// Core: the one writer. All exchanges, queues, consumers and unacked lists belong to it (design 2).
+//
+// A deterministic state machine: commands with the time stamped in -> state and effects. It knows no socket, no file and no
+// thread; every method is called from one thread. A turn is one or more of apply() and the on_...() calls, then
+// end_turn(), whose output the driver carries out and clears.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "broker/core/core_options.h"
+#include "broker/core/listing.h"
+#include "broker/core/turn.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/log_sink.h"
+#include "protocol/base/random.h"
+#include "protocol/base/result.h"
+
+namespace lvt::broker {
+
+class CoreState;
+
+class Core {
+public:
+    /// `random` and `log` must outlive it.
+    Core(CoreOptions options, std::size_t lanes, Random& random, LogSink& log);
+    ~Core();
+    Core(const Core&) = delete;
+    Core& operator=(const Core&) = delete;
+
+    /// For DurableStore::recover(), before anything else, where CoreOptions::durable.
+    storage::RecoveryVisitor& recovery();
+    /// `last` as recover() answered. Makes the default virtual host and user on a blank start. Also needed without a store.
+    Result<void> finish_recovery(storage::Lsn last, Time now);
+
+    /// Consumes the commands; the batch is empty afterwards.
+    void apply(LaneIndex lane, CommandBatch& batch, Time now);
+
+    void on_durable(storage::Lsn lsn, Time now);
+    void on_read(storage::ColdBatch batch, Time now);
+    void on_want_snapshot(storage::Lsn last, Time now);
+    void on_retired(storage::Lsn last, Time now);
+    void on_alarm(AlarmState alarm, Time now);
+    /// When next_deadline() has come; calls that are early do no harm.
+    void on_timer(Time now);
+
+    TurnOutput& end_turn(Time now);
+
+    /// Monotonic; nothing where no timer is armed.
+    std::optional<Milliseconds> next_deadline() const;
+
+    /// Ends all sessions with 320 CONNECTION_FORCED and writes what a clean stop leaves. Go on feeding commands and durable events
+    /// until stopped().
+    void begin_stop(Time now);
+    bool stopped() const;
+
+    CoreStatus status() const;
+    /// An empty result where there is no such virtual host.
+    std::vector<QueueListing> list_queues(ByteView vhost) const;
+    std::vector<ConnectionListing> list_connections() const;
+    std::vector<Bytes> list_vhosts() const;
+    std::vector<UserListing> list_users() const;
+
+private:
+    std::unique_ptr<CoreState> state_;
+};
+
+}  // namespace lvt::broker

@@ -1,0 +1,52 @@
+// What the core is told when it starts.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <vector>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/clock.h"
+
+namespace lvt::broker {
+
+/// Which resources are short. Publishers are held back while one is (RabbitMQ: alarms).
+struct AlarmState {
+    bool memory = false;
+    bool disk = false;
+
+    bool operator==(const AlarmState&) const = default;
+};
+
+struct CoreOptions {
+    /// False: in memory; no store request is ever made and everything counts as durable at once.
+    bool durable = false;
+
+    // Made on a blank start (rabbitmq.conf: default_user, default_pass, default_vhost, ...).
+    Bytes default_user = "guest";
+    Bytes default_pass = "guest";
+    Bytes default_vhost = "/";
+    std::vector<Bytes> default_user_tags = {"administrator"};
+    Bytes default_configure = ".*";
+    Bytes default_write = ".*";
+    Bytes default_read = ".*";
+    /// Users who may come from loopback only.
+    std::set<Bytes> loopback_users = {"guest"};
+
+    /// Design 7.1: close-ok only when everything of the channel is durable.
+    bool close_barrier = true;
+    /// Design 7.2: first window of an ack-mode consumer without basic.qos; 0 = unlimited at once.
+    std::uint32_t slow_start_window = 8;
+    Milliseconds slow_start_interval{50};
+    /// Design 7.3: counted returns after which a message goes to the tail of its queue; 0 = never.
+    std::uint32_t poison_returns_max = 5;
+
+    /// Settled runs reach the journal at the latest after this (the state interval of design 3).
+    Milliseconds state_interval{200};
+    /// Messages held in memory, by Message::charge(), before what the store has is dropped from memory.
+    std::uint64_t resident_bytes_max = 128 * 1024 * 1024;
+    /// Bytes handed to the store and not yet durable above which publishers are throttled.
+    std::uint64_t unsynced_bytes_max = 16 * 1024 * 1024;
+};
+
+}  // namespace lvt::broker

@@ -1,0 +1,61 @@
+// What the core shows of itself; values, exact at the moment of the call.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "protocol/amqp/table.h"
+#include "protocol/base/bytes.h"
+
+namespace lvt::broker {
+
+struct QueueListing {
+    Bytes name;
+    Bytes vhost;
+    bool durable = false;
+    bool auto_delete = false;
+    bool exclusive = false;
+    amqp::Table arguments;
+    std::uint64_t messages_ready = 0;
+    std::uint64_t messages_unacknowledged = 0;
+    std::uint64_t message_bytes_ready = 0;
+    /// Ready messages that are on disk only.
+    std::uint64_t messages_paged_out = 0;
+    std::uint64_t consumers = 0;
+};
+
+struct ConnectionListing {
+    Bytes user;
+    Bytes vhost;
+    Bytes peer;
+    std::uint64_t channels = 0;
+    std::uint16_t channel_max = 0;
+    std::uint32_t frame_max = 0;
+    std::uint16_t heartbeat_s = 0;
+    bool blocked = false;
+    amqp::Table client_properties;
+};
+
+struct UserListing {
+    Bytes name;
+    std::vector<Bytes> tags;
+};
+
+struct CoreStatus {
+    std::uint64_t connections = 0;
+    std::uint64_t channels = 0;
+    std::uint64_t consumers = 0;
+    std::uint64_t queues = 0;
+    std::uint64_t exchanges = 0;
+    std::uint64_t messages_ready = 0;
+    std::uint64_t messages_unacknowledged = 0;
+    std::uint64_t messages_published = 0;
+    std::uint64_t messages_delivered = 0;
+    /// Message::charge() of everything in memory.
+    std::uint64_t resident_bytes = 0;
+    std::uint64_t durable_lsn = 0;
+    bool memory_alarm = false;
+    bool disk_alarm = false;
+};
+
+}  // namespace lvt::broker

@@ -1,0 +1,49 @@
+// What comes out of one turn of the core: values, carried out by whoever drives it (design rule 9).
+#pragma once
+
+#include <variant>
+#include <vector>
+
+#include "broker/core/effect.h"
+#include "storage/durable_store.h"
+
+namespace lvt::broker {
+
+/// Which lane; lanes are numbered from 0.
+using LaneIndex = std::uint16_t;
+
+struct AppendRequest {
+    storage::Lsn lsn;
+    Bytes record;
+};
+struct ReadRequest {
+    storage::QueueUid queue;
+    storage::Seq from = 0;
+    storage::Seq to = 0;
+    std::size_t bytes_max = 0;
+};
+struct SnapshotRequest {
+    storage::StateSnapshot snapshot;
+};
+struct RetireEarlyRequest {};
+struct ReclaimRequest {
+    storage::QueueUid queue;
+    storage::Seq floor = 0;
+};
+
+/// A call to make on the DurableStore, in order.
+using StoreRequest =
+    std::variant<AppendRequest, ReadRequest, SnapshotRequest, RetireEarlyRequest, ReclaimRequest>;
+
+struct TurnOutput {
+    /// One batch a lane, by LaneIndex.
+    std::vector<EffectBatch> effects;
+    std::vector<StoreRequest> store;
+
+    void clear() {
+        for (auto& batch : effects) batch.clear();
+        store.clear();
+    }
+};
+
+}  // namespace lvt::broker
