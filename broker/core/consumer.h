@@ -1,0 +1,144 @@
+// Consumer: a subscription, with the messages that it has in hand. Unacked: such a message.
+#pragma once
+
+#include <limits>
+#include <optional>
+
+#include "broker/core/command.h"
+#include "broker/core/credit.h"
+#include "broker/core/ring.h"
+#include "protocol/base/clock.h"
+#include "storage/types.h"
+
+namespace lvt::broker {
+
+struct Channel;
+struct Queue;
+class QueueMachine;
+
+/// A message in a queue, ready or in hand.
+struct QueuedMessage {
+    storage::Seq seq = 0;
+    MessagePtr message;
+    /// Hand-outs so far.
+    std::uint32_t delivery_count = 0;
+    /// Hand-outs that count as failed (design 7.3).
+    std::uint16_t return_count = 0;
+    /// It may have been handed out before: the redelivered flag.
+    bool delivered = false;
+};
+
+/// A message that a client has in hand.
+struct Unacked {
+    QueuedMessage entry;
+    storage::QueueUid queue;
+    /// Counts the hand-outs of the channel: tells what was later.
+    std::uint64_t ordinal = 0;
+    /// `delivered` as it was before this hand-out, for taking it back.
+    bool was_delivered = false;
+    bool settled = true;
+};
+
+/// The hand-outs of one (channel, slot), by DeliveryIndex.
+class UnackedList {
+public:
+    /// The index that the next push() gets.
+    DeliveryIndex next_index() const { return base_ + ring_.size(); }
+    DeliveryIndex push(Unacked unacked) {
+        const DeliveryIndex index = next_index();
+        unacked.settled = false;
+        ring_.push_back(std::move(unacked));
+        ++count_;
+        return index;
+    }
+    /// Null where that index is settled or was never given.
+    Unacked* find(DeliveryIndex index) {
+        if (index < base_ || index >= next_index()) return nullptr;
+        Unacked& unacked = ring_[index - base_];
+        return unacked.settled ? nullptr : &unacked;
+    }
+    /// Takes it out. Requires find(index).
+    Unacked take(DeliveryIndex index);
+    DeliveryIndex first_index() const { return base_; }
+    std::uint64_t count() const { return count_; }
+
+private:
+    Ring<Unacked> ring_;
+    DeliveryIndex base_ = 0;
+    std::uint64_t count_ = 0;
+};
+
+/// How many messages an ack-mode consumer without basic.qos may have in hand (design 7.2). It starts small and doubles when
+/// the client shows that it works in bulk: it has acked a whole window and had nothing left, or it acks nothing at all for a while.
+class SlowStart {
+public:
+    SlowStart() = default;
+    /// `first_window` 0: unlimited at once.
+    explicit SlowStart(std::uint32_t first_window) : window_(first_window) {}
+
+    bool limited() const { return window_ != 0; }
+    std::uint64_t window() const {
+        return window_ ? window_ : std::numeric_limits<std::uint64_t>::max();
+    }
+    /// The window has just become full.
+    void on_full(Milliseconds now) {
+        if (full_since_) return;
+        full_since_ = now;
+    }
+    /// `count` were acked; `in_hand` are left.
+    void on_settled(std::uint64_t count, std::uint64_t in_hand) {
+        full_since_.reset();
+        settled_ += count;
+        if (in_hand == 0 && settled_ >= window_) grow();
+    }
+    /// True where the window has been full for `interval` without any ack: it has doubled.
+    bool on_time(Milliseconds now, Milliseconds interval) {
+        if (!full_since_ || now < *full_since_ + interval) return false;
+        grow();
+        return true;
+    }
+    std::optional<Milliseconds> full_since() const { return full_since_; }
+
+private:
+    void grow() {
+        constexpr std::uint64_t kWindowMax = std::uint64_t{1} << 40;
+        if (window_ < kWindowMax) window_ *= 2;
+        settled_ = 0;
+        full_since_.reset();
+    }
+
+    std::uint64_t window_ = 0;
+    std::uint64_t settled_ = 0;
+    std::optional<Milliseconds> full_since_;
+};
+
+enum class ConsumerState : std::uint8_t {
+    active,     // in its queue's round
+    parked,     // waits for a credit
+    cancelled,  // hands out nothing any more; what is in hand stays
+};
+
+struct Consumer {
+    Channel* channel = nullptr;
+    /// Null once the queue is gone or the consumer is cancelled.
+    Queue* queue = nullptr;
+    ConsumerSlot slot = 0;
+    Bytes tag;
+    bool no_ack = false;
+    bool exclusive = false;
+    /// basic.qos, per consumer; limit 0 = none.
+    Credit prefetch;
+    SlowStart slow_start;
+    /// basic.qos with global: one window for the channel. Ack mode only.
+    Credit* channel_credit = nullptr;
+    /// Octets on their way to the connection (kDeliveryWindowBytes).
+    Credit* session_credit = nullptr;
+    UnackedList unacked;
+    ConsumerState state = ConsumerState::cancelled;
+    /// The credit that it is parked on, if any.
+    Credit* parked_on = nullptr;
+    /// Never reused in a process; timers hold it.
+    std::uint64_t id = 0;
+};
+
+}  // namespace lvt::broker

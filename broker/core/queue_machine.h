@@ -1,0 +1,102 @@
+// QueueMachine: the order of one queue and who gets what; pure, time comes in, hand-outs go out.
+//
+//   head (in memory) | cold (on disk only) | tail (in memory)       all ascending by seq
+//
+// Messages are taken from the head. New ones go to the head too while nothing is cold, else to the tail. A returned message goes back to the place its
+// seq gives it, which is always in the head: what is cold was never handed out.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "broker/core/consumer.h"
+
+namespace lvt::broker {
+
+/// The part of the queue that is on disk only: `count` messages with seqs in [from, to).
+struct ColdRange {
+    storage::Seq from = 0;
+    storage::Seq to = 0;
+    std::uint64_t count = 0;
+    std::uint64_t bytes = 0;
+
+    bool active() const { return from < to; }
+};
+
+/// The next message for the next consumer that may have one.
+struct HandOut {
+    Consumer* consumer = nullptr;
+    QueuedMessage entry;
+};
+
+class QueueMachine {
+public:
+    // What is ready.
+
+    /// The seq of the next message.
+    storage::Seq next_seq() const { return next_seq_; }
+    void set_next_seq(storage::Seq seq) { next_seq_ = seq; }
+    /// Appends; gives it the next seq.
+    storage::Seq enqueue(MessagePtr message) {
+        QueuedMessage entry;
+        entry.message = std::move(message);
+        return enqueue(std::move(entry));
+    }
+    storage::Seq enqueue(QueuedMessage entry);
+    /// Puts back what was handed out, each to its place. Any order.
+    void requeue(std::vector<QueuedMessage> entries);
+    /// The first ready message, if it is in memory.
+    std::optional<QueuedMessage> take();
+    /// Drops all that is ready. Answers how many; `dropped` hears the seqs of those in memory, ascending.
+    std::uint64_t purge();
+
+    std::uint64_t ready() const { return head_.size() + cold_.count + tail_.size(); }
+    std::uint64_t ready_bytes() const { return resident_bytes_ + cold_.bytes; }
+    /// Of ready messages in memory, by Message::charge().
+    std::uint64_t resident_bytes() const { return resident_bytes_; }
+    const ColdRange& cold() const { return cold_; }
+    bool head_empty() const { return head_.empty(); }
+
+    // What is on disk only.
+
+    /// From recovery: so many messages with seqs below `to` are on disk only. Before anything is enqueued.
+    void set_cold(ColdRange cold) { cold_ = cold; }
+    /// Forgets the content of ready messages that the store can give back: durable ones below `stored_end` that were never handed
+    /// out, but for the first `keep_bytes`. Answers the octets that it freed.
+    std::uint64_t page_out(storage::Seq stored_end, std::uint64_t keep_bytes);
+    /// Messages from the store, ascending, none settled, for the cold range up to `covered`.
+    void page_in(std::vector<QueuedMessage> entries, storage::Seq covered);
+
+    // Who gets it.
+
+    /// Joins the round at its end.
+    void add(Consumer& consumer);
+    /// Leaves the round. What it has in hand is not touched.
+    void remove(Consumer& consumer);
+    /// A credit that it was parked on is available again.
+    void unpark(Consumer& consumer);
+    const std::vector<Consumer*>& consumers() const { return consumers_; }
+    /// Strict round robin among those with credit; parks those without. Nothing where no message is at hand or nobody
+    /// may have one.
+    std::optional<HandOut> hand_out(Time now);
+    /// True where a ready message and a consumer in the round exist.
+    bool can_hand_out() const { return !round_.empty() && !head_.empty(); }
+    bool wants_page_in() const { return head_.empty() && cold_.active(); }
+
+private:
+    bool eligible(Consumer& consumer, Time now);
+    void park(Consumer& consumer, Credit& on);
+    void swallow(const QueuedMessage& entry);
+
+    Ring<QueuedMessage> head_;
+    ColdRange cold_;
+    Ring<QueuedMessage> tail_;
+    storage::Seq next_seq_ = 1;
+    /// Every seq that was ever handed out is below.
+    storage::Seq handed_out_end_ = 0;
+    std::uint64_t resident_bytes_ = 0;
+    std::vector<Consumer*> consumers_;
+    Ring<Consumer*> round_;
+};
+
+}  // namespace lvt::broker
