@@ -69,8 +69,8 @@ struct StoreEvents {
     /// Every commit up to this one survives a crash. Ascending.
     std::function<void(Lsn)> on_durable;
     std::function<void(ColdBatch)> on_read;
-    /// The journal wants to retire commits up to `last`: answer with provide_snapshot(), as of a commit >= last
-    /// that is durable.
+    /// The journal wants to retire commits up to `last`: answer with provide_snapshot(), as of a commit >= last (the last one
+    /// appended will do). Not asked again before on_retired.
     std::function<void(Lsn last)> on_want_snapshot;
     /// Messages of commits up to `last` that the snapshot showed as alive can now be had by read().
     std::function<void(Lsn last)> on_retired;
@@ -84,7 +84,8 @@ public:
     virtual ~RecoveryVisitor() = default;
     virtual Result<void> on_snapshot(StateSnapshot snapshot) = 0;
     /// `record` as handed to append(). Commits that are older than the snapshot's as_of may be among them: their messages are not in
-    /// read()'s reach yet, their other entries are in the snapshot already. Contents in pieces arrive joined: see `bodies`.
+    /// read()'s reach yet, their other entries are in the snapshot already. Contents in pieces arrive joined, by body id. A body that is missing there belongs to
+    /// messages that the snapshot or a later commit settles.
     virtual Result<void> on_commit(
         Lsn lsn, ByteView record, const std::map<std::uint64_t, Bytes>& bodies) = 0;
 };
@@ -105,6 +106,7 @@ public:
     /// Messages of the queue in [from, to) that were retired from the journal, in order, about `bytes_max` of them (one at
     /// least).
     virtual void read(QueueUid queue, Seq from, Seq to, std::size_t bytes_max) = 0;
+    /// The answer to on_want_snapshot. It is used once its as_of is durable.
     virtual void provide_snapshot(StateSnapshot snapshot) = 0;
     /// Asks to retire all of the journal up to now, because memory is short: leads to on_want_snapshot.
     virtual void retire_early() = 0;

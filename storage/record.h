@@ -1,8 +1,8 @@
 // The payload of one commit: entries that say what happened, in order. storage/FORMAT.md draws the bytes.
 #pragma once
 
-#include <span>
 #include <optional>
+#include <span>
 #include <variant>
 
 #include "protocol/base/result.h"
@@ -110,5 +110,17 @@ private:
     ByteView rest_;
     bool started_ = false;
 };
+
+/// Calls `visit(const RecordEntry&)`, which answers Result<void>, for each entry in order; ends with the first error.
+template <class Visit>
+Result<void> for_each_entry(ByteView payload, Visit visit) {
+    RecordReader reader(payload);
+    for (;;) {
+        const Result<std::optional<RecordEntry>> entry = reader.next();
+        if (entry.has_error()) return entry.error();
+        if (!entry->has_value()) return {};
+        LVT_TRY(visit(**entry));
+    }
+}
 
 }  // namespace lvt::storage
