@@ -1,0 +1,34 @@
+// What a user may do in a virtual host: three regular expressions over resource names (RabbitMQ's configure, write, read).
+#pragma once
+
+#include <memory>
+#include <regex>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/result.h"
+
+namespace lvt::broker {
+
+/// A regular expression, unanchored as in RabbitMQ; the empty one matches only the empty name.
+class PermissionPattern {
+public:
+    PermissionPattern() = default;
+    /// invalid where it is no regular expression.
+    static Result<PermissionPattern> parse(ByteView source);
+
+    bool matches(ByteView name) const;
+    const Bytes& source() const { return source_; }
+
+private:
+    Bytes source_;
+    /// Null for ".*" and for the empty pattern, which need none.
+    std::shared_ptr<const std::regex> regex_;
+};
+
+struct Permissions {
+    PermissionPattern configure;
+    PermissionPattern write;
+    PermissionPattern read;
+};
+
+}  // namespace lvt::broker

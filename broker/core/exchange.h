@@ -1,0 +1,73 @@
+// Exchange and Binding: who gets what was published (spec 3.1).
+#pragma once
+
+#include <map>
+#include <optional>
+#include <unordered_map>
+
+#include "broker/core/destination.h"
+#include "broker/core/message.h"
+#include "broker/core/string_hash.h"
+#include "broker/core/topic_trie.h"
+#include "protocol/amqp/table.h"
+
+namespace lvt::broker {
+
+enum class ExchangeType { direct, fanout, topic, headers };
+
+/// "direct", "fanout", "topic", "headers".
+std::optional<ExchangeType> parse_exchange_type(ByteView name);
+const char* exchange_type_name(ExchangeType type);
+
+/// A binding's identity: RabbitMQ tells bindings apart by all four.
+struct BindingKey {
+    bool to_queue = true;
+    Bytes destination;
+    Bytes routing_key;
+    Bytes arguments;  // wire form
+
+    auto operator<=>(const BindingKey&) const = default;
+};
+
+class Exchange {
+public:
+    Exchange(Bytes name, ExchangeType type) : name_(std::move(name)), type_(type) {}
+
+    const Bytes& name() const { return name_; }
+    ExchangeType type() const { return type_; }
+    bool durable = false;
+    bool auto_delete = false;
+    bool internal = false;
+    /// Made by the broker itself, cannot be deleted.
+    bool predeclared = false;
+    amqp::Table arguments;
+
+    /// False where it existed already.
+    bool bind(BindingKey key, Destination destination);
+    /// False where there was none.
+    bool unbind(const BindingKey& key);
+    /// In the order of their keys.
+    const std::map<BindingKey, Destination>& bindings() const { return bindings_; }
+
+    /// Appends where the message goes by this exchange's own bindings; one destination may appear more than once.
+    void match(const Message& message, std::vector<Destination>& out) const;
+
+    /// Exchanges with a binding to this one, one entry a binding.
+    std::vector<Exchange*> bound_from;
+    /// Which routing saw it last: exchange-to-exchange bindings may form cycles.
+    std::uint64_t route_mark = 0;
+
+private:
+    Bytes name_;
+    ExchangeType type_;
+    std::map<BindingKey, Destination> bindings_;
+    std::unordered_map<Bytes, DestinationSet, StringHash, std::equal_to<>> direct_;
+    TopicTrie topic_;
+};
+
+/// x-match of a headers binding; precondition_failed where its value is none that RabbitMQ knows.
+amqp::AmqpResult<void> check_headers_binding(const amqp::Table& arguments);
+/// Does a message with these headers (the inside of a table) match a binding with these arguments?
+bool headers_match(amqp::TableView arguments, amqp::TableView headers);
+
+}  // namespace lvt::broker

@@ -1,0 +1,122 @@
+#include "broker/core/metadata_command.h"
+
+#include <fmt/format.h>
+
+#include <type_traits>
+
+#include "protocol/base/byte_reader.h"
+#include "protocol/base/byte_writer.h"
+
+namespace lvt::broker {
+
+namespace {
+
+constexpr std::uint8_t kFormatVersion = 1;
+
+/// One archive writes and one reads the fields that `fields()` names, so both agree on their order.
+class Writer {
+public:
+    explicit Writer(Bytes& out) : out_(out) {}
+    void operator()(const Bytes& value) { out_.long_string(value); }
+    void operator()(const bool& value) { out_.u8(value); }
+    void operator()(const storage::QueueUid& value) { out_.u64(value.value()); }
+    void operator()(const amqp::Table& value) { out_.long_string(value.bytes()); }
+    void operator()(const std::vector<Bytes>& values) {
+        out_.u32(static_cast<std::uint32_t>(values.size()));
+        for (const Bytes& value : values) (*this)(value);
+    }
+
+private:
+    ByteWriter out_;
+};
+
+class Reader {
+public:
+    explicit Reader(ByteReader& in) : in_(in) {}
+    void operator()(Bytes& value) { value = Bytes(in_.long_string()); }
+    void operator()(bool& value) { value = in_.u8() != 0; }
+    void operator()(storage::QueueUid& value) { value = storage::QueueUid(in_.u64()); }
+    void operator()(amqp::Table& value) {
+        auto table = amqp::Table::decode(in_.long_string());
+        if (table.has_value()) value = std::move(*table);
+        else tables_ok_ = false;
+    }
+    void operator()(std::vector<Bytes>& values) {
+        for (std::uint32_t left = in_.u32(); left > 0 && in_.ok(); --left) {
+            (*this)(values.emplace_back());
+        }
+    }
+    bool ok() const { return in_.ok() && tables_ok_; }
+
+private:
+    ByteReader& in_;
+    bool tables_ok_ = true;
+};
+
+template <class Command, class Archive>
+void fields(Command& c, Archive& archive) {
+    using T = std::remove_const_t<Command>;
+    if constexpr (std::is_same_v<T, PutVhost> || std::is_same_v<T, DeleteVhost> ||
+                  std::is_same_v<T, DeleteUser>) {
+        archive(c.name);
+    } else if constexpr (std::is_same_v<T, PutUser>) {
+        archive(c.name), archive(c.password_hash), archive(c.tags);
+    } else if constexpr (std::is_same_v<T, PutPermissions>) {
+        archive(c.user), archive(c.vhost), archive(c.configure), archive(c.write), archive(c.read);
+    } else if constexpr (std::is_same_v<T, DeletePermissions>) {
+        archive(c.user), archive(c.vhost);
+    } else if constexpr (std::is_same_v<T, PutExchange>) {
+        archive(c.vhost), archive(c.name), archive(c.type), archive(c.durable);
+        archive(c.auto_delete), archive(c.internal), archive(c.arguments);
+    } else if constexpr (std::is_same_v<T, PutQueue>) {
+        archive(c.vhost), archive(c.name), archive(c.uid), archive(c.durable);
+        archive(c.auto_delete), archive(c.exclusive), archive(c.arguments);
+    } else if constexpr (std::is_same_v<T, PutBinding> || std::is_same_v<T, DeleteBinding>) {
+        archive(c.vhost), archive(c.source), archive(c.to_queue), archive(c.destination);
+        archive(c.routing_key), archive(c.arguments);
+    } else {
+        static_assert(std::is_same_v<T, DeleteExchange> || std::is_same_v<T, DeleteQueue>);
+        archive(c.vhost), archive(c.name);
+    }
+}
+
+template <std::size_t index = 0>
+Result<MetadataCommand> decode_as(std::size_t type, ByteReader& in) {
+    if constexpr (index == std::variant_size_v<MetadataCommand>) {
+        return Error{ErrorKind::unsupported, fmt::format("metadata command type {}", type + 1)};
+    } else {
+        if (type != index) return decode_as<index + 1>(type, in);
+        std::variant_alternative_t<index, MetadataCommand> command;
+        Reader archive(in);
+        fields(command, archive);
+        if (!archive.ok() || !in.done()) {
+            return Error{ErrorKind::corrupt, fmt::format("metadata command of type {}", type + 1)};
+        }
+        return MetadataCommand(std::move(command));
+    }
+}
+
+}  // namespace
+
+Bytes encode_metadata(const MetadataCommand& command) {
+    Bytes out;
+    out.push_back(static_cast<char>(kFormatVersion));
+    out.push_back(static_cast<char>(command.index() + 1));
+    Writer archive(out);
+    std::visit([&](const auto& c) { fields(c, archive); }, command);
+    return out;
+}
+
+Result<MetadataCommand> decode_metadata(ByteView bytes) {
+    ByteReader in(bytes);
+    const std::uint8_t version = in.u8();
+    const std::uint8_t type = in.u8();
+    if (!in.ok()) return Error{ErrorKind::corrupt, "metadata command cut off"};
+    if (version != kFormatVersion) {
+        return Error{
+            ErrorKind::unsupported, fmt::format("metadata command of version {}", version)};
+    }
+    return decode_as(std::size_t{type} - 1, in);
+}
+
+}  // namespace lvt::broker

@@ -1,0 +1,79 @@
+// Queue: the named thing. Its order is the QueueMachine's; here is what the broker knows beside it.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "broker/core/queue_machine.h"
+#include "broker/core/seq_set.h"
+#include "protocol/amqp/table.h"
+
+namespace lvt::broker {
+
+class Exchange;
+class VirtualHost;
+struct Session;
+
+/// What a durable queue owes the store and knows of it.
+struct QueueDurability {
+    /// Persistent messages that are done with; transient ones and holes count as settled too.
+    SeqSet settled;
+    /// Settled since the last commit that said so.
+    std::vector<storage::SeqRun> unwritten;
+    /// Counts that changed since then, by seq.
+    std::map<storage::Seq, storage::QueueState::Counts> unwritten_counts;
+    bool listed_as_dirty = false;
+
+    /// Persistent messages not settled.
+    std::uint64_t live_messages = 0;
+    std::uint64_t live_bytes = 0;
+
+    /// Persistent messages with smaller seqs can be read from the store.
+    storage::Seq stored_end = 1;
+    /// (lsn, end): persistent messages below `end` are in commits up to `lsn`. Ascending; some may be merged.
+    std::vector<std::pair<storage::Lsn, storage::Seq>> commit_marks;
+
+    /// Design rule 12: before the first hand-out after a start, the journal says that there may be one.
+    enum class Delivering : std::uint8_t { no, requested, durable };
+    Delivering delivering = Delivering::no;
+
+    // From recovery, for messages that are read from disk later.
+    /// Messages below may have been handed out by an earlier process...
+    storage::Seq recovered_delivered_end = 0;
+    /// ... or, after a clean stop, exactly these were.
+    SeqSet recovered_delivered;
+    std::map<storage::Seq, storage::QueueState::Counts> counts;
+};
+
+struct Queue {
+    storage::QueueUid uid;
+    VirtualHost* vhost = nullptr;
+    Bytes name;
+    /// Durable and not exclusive: the queue itself survives a restart.
+    bool persistent = false;
+    bool durable = false;
+    bool auto_delete = false;
+    bool exclusive = false;
+    amqp::Table arguments;
+
+    /// Exclusive queues belong to a connection.
+    Session* owner = nullptr;
+    QueueMachine machine;
+    QueueDurability disk;
+    std::uint64_t unacked = 0;
+    bool had_consumer = false;
+    bool has_exclusive_consumer = false;
+    /// In the list of queues that have something to hand out at the end of the turn.
+    bool listed_to_run = false;
+    /// A read of its cold messages is under way.
+    bool reading = false;
+    /// Channels whose basic.get waits for that read.
+    std::vector<std::pair<storage::QueueUid, std::uint64_t>> waiting_gets;
+
+    /// Exchanges with a binding to it, one entry a binding.
+    std::vector<Exchange*> bound_from;
+    /// Which routing saw it last: a queue gets one copy.
+    std::uint64_t route_mark = 0;
+};
+
+}  // namespace lvt::broker

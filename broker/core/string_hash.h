@@ -1,0 +1,15 @@
+// StringHash: lets an unordered map of Bytes be searched by a view, without a copy.
+#pragma once
+
+#include <functional>
+
+#include "protocol/base/bytes.h"
+
+namespace lvt::broker {
+
+struct StringHash {
+    using is_transparent = void;
+    std::size_t operator()(ByteView text) const { return std::hash<ByteView>{}(text); }
+};
+
+}  // namespace lvt::broker
