@@ -1,0 +1,77 @@
+// Topology: all virtual hosts, exchanges, queues, bindings, users and permissions; changed by MetadataCommands alone.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/auth/permissions.h"
+#include "broker/core/metadata_command.h"
+#include "broker/core/virtual_host.h"
+
+namespace lvt::broker {
+
+struct User {
+    Bytes name;
+    Bytes password_hash;
+    std::vector<Bytes> tags;
+    /// By virtual host; none = no access.
+    std::map<Bytes, Permissions, std::less<>> permissions;
+};
+
+/// A pure function of its commands: the same ones give the same state. Commands about what does not exist are ignored, puts of what
+/// exists change what can change (users, permissions).
+class Topology {
+public:
+    /// invalid where a permission is no regular expression; nothing is changed then. `orphaned` hears the names of auto-delete
+    /// exchanges of that virtual host that lost their last binding; deleting them is a command of its own.
+    Result<void> apply(const MetadataCommand& command, std::vector<Bytes>* orphaned = nullptr);
+
+    VirtualHost* find_vhost(ByteView name) const;
+    const User* find_user(ByteView name) const;
+    Queue* find_queue(storage::QueueUid uid) const;
+    const std::map<Bytes, std::unique_ptr<VirtualHost>, std::less<>>& vhosts() const {
+        return vhosts_;
+    }
+    const std::map<Bytes, User, std::less<>>& users() const { return users_; }
+
+    /// Changes with every command: what was cached of routes and permissions before is void.
+    std::uint64_t epoch() const { return epoch_; }
+    /// No queue ever had this uid.
+    storage::QueueUid next_queue_uid() const { return storage::QueueUid(queue_uid_max_ + 1); }
+    void reserve_queue_uids(storage::QueueUid up_to);
+
+    /// Commands that make the part of it that survives a restart: exclusive queues, transient exchanges and queues and their bindings
+    /// are left out.
+    std::vector<MetadataCommand> durable_commands() const;
+
+private:
+    Result<void> apply_one(const PutVhost& command);
+    Result<void> apply_one(const DeleteVhost& command);
+    Result<void> apply_one(const PutUser& command);
+    Result<void> apply_one(const DeleteUser& command);
+    Result<void> apply_one(const PutPermissions& command);
+    Result<void> apply_one(const DeletePermissions& command);
+    Result<void> apply_one(const PutExchange& command);
+    Result<void> apply_one(const DeleteExchange& command);
+    Result<void> apply_one(const PutQueue& command);
+    Result<void> apply_one(const DeleteQueue& command);
+    Result<void> apply_one(const PutBinding& command);
+    Result<void> apply_one(const DeleteBinding& command);
+
+    void drop_bindings_to(const std::vector<Exchange*>& sources, Destination destination);
+    void note_orphan(const Exchange& exchange);
+
+    std::map<Bytes, std::unique_ptr<VirtualHost>, std::less<>> vhosts_;
+    std::map<Bytes, User, std::less<>> users_;
+    std::unordered_map<storage::QueueUid, Queue*> queues_by_uid_;
+    std::uint64_t epoch_ = 1;
+    std::uint64_t queue_uid_max_ = 0;
+    std::vector<Bytes>* orphaned_ = nullptr;
+};
+
+/// Both ends are there after a restart, so the binding is.
+bool binding_is_durable(const Exchange& source, const Destination& destination);
+
+}  // namespace lvt::broker

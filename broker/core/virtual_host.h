@@ -1,0 +1,46 @@
+// VirtualHost: a namespace of exchanges and queues, and the routing between them.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "broker/core/exchange.h"
+#include "broker/core/queue.h"
+
+namespace lvt::broker {
+
+/// Where a message goes.
+struct Route {
+    std::vector<Queue*> queues;
+    /// It depends on exchange and routing key alone, so it may be kept until the topology's epoch changes.
+    bool cacheable = true;
+};
+
+class VirtualHost {
+public:
+    explicit VirtualHost(Bytes name) : name_(std::move(name)) {}
+
+    const Bytes& name() const { return name_; }
+    Exchange* find_exchange(ByteView name) const;
+    Queue* find_queue(ByteView name) const;
+    /// By name, ascending.
+    const std::map<Bytes, std::unique_ptr<Exchange>, std::less<>>& exchanges() const {
+        return exchanges_;
+    }
+    const std::map<Bytes, std::unique_ptr<Queue>, std::less<>>& queues() const { return queues_; }
+
+    /// Null `exchange`: the default exchange, where the routing key is a queue's name. Each queue at most once.
+    void route(const Exchange* exchange, const Message& message, Route& out);
+
+private:
+    friend class Topology;
+
+    Bytes name_;
+    std::map<Bytes, std::unique_ptr<Exchange>, std::less<>> exchanges_;
+    std::map<Bytes, std::unique_ptr<Queue>, std::less<>> queues_;
+    std::uint64_t route_mark_ = 0;
+    std::vector<Destination> destinations_;  // reused from route to route
+};
+
+}  // namespace lvt::broker
