@@ -64,6 +64,11 @@ def struct(method):
     lines.append("")
     lines += [f"    {CPP_TYPES[f.kind]} {f.name}{{}};" for f in method.fields]
     lines.append(f"    bool operator==(const {method.type_name}&) const = default;")
+    lines.append("    /// Calls visit(name, field) for each, in the order of the wire.")
+    argument = "" if method.fields else "[[maybe_unused]] "
+    lines += ["    template <class Visit>", f"    void for_each_field({argument}Visit&& visit) {{"]
+    lines += [f'        visit("{f.name}", {f.name});' for f in method.fields]
+    lines.append("    }")
     lines.append("};")
     return "\n".join(lines)
 
