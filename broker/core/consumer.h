@@ -12,7 +12,7 @@
 
 namespace lvt::broker {
 
-struct Channel;
+struct ChannelState;
 struct Queue;
 class QueueMachine;
 
@@ -119,7 +119,7 @@ enum class ConsumerState : std::uint8_t {
 };
 
 struct Consumer {
-    Channel* channel = nullptr;
+    ChannelState* channel = nullptr;
     /// Null once the queue is gone or the consumer is cancelled.
     Queue* queue = nullptr;
     ConsumerSlot slot = 0;

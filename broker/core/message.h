@@ -23,6 +23,8 @@ public:
     /// Property flags and values, as in a content header frame after the body size.
     ByteView properties() const { return {data() + exchange_size_ + routing_key_size_, properties_size_}; }
     ByteView body() const { return {data() + head_size(), body_size_}; }
+    /// All of its octets in one piece.
+    ByteView head_and_body() const { return {data(), head_size() + body_size_}; }
     /// Exchange, routing key and properties in one piece.
     ByteView head() const { return {data(), head_size()}; }
 

@@ -6,13 +6,22 @@
 
 #include "broker/core/queue_machine.h"
 #include "broker/core/seq_set.h"
+#include "broker/core/turn.h"
 #include "protocol/amqp/table.h"
+#include "storage/durable_store.h"
 
 namespace lvt::broker {
 
 class Exchange;
 class VirtualHost;
-struct Session;
+struct SessionState;
+
+/// A channel, named so that one that is gone is not found.
+struct ChannelKey {
+    LaneIndex lane = 0;
+    SessionId session;
+    ChannelId channel;
+};
 
 /// What a durable queue owes the store and knows of it.
 struct QueueDurability {
@@ -46,6 +55,9 @@ struct QueueDurability {
 };
 
 struct Queue {
+    /// `gauge`: see QueueMachine.
+    explicit Queue(std::uint64_t& gauge) : machine(gauge) {}
+
     storage::QueueUid uid;
     VirtualHost* vhost = nullptr;
     Bytes name;
@@ -57,7 +69,7 @@ struct Queue {
     amqp::Table arguments;
 
     /// Exclusive queues belong to a connection.
-    Session* owner = nullptr;
+    SessionState* owner = nullptr;
     QueueMachine machine;
     QueueDurability disk;
     std::uint64_t unacked = 0;
@@ -68,7 +80,7 @@ struct Queue {
     /// A read of its cold messages is under way.
     bool reading = false;
     /// Channels whose basic.get waits for that read.
-    std::vector<std::pair<storage::QueueUid, std::uint64_t>> waiting_gets;
+    std::vector<ChannelKey> waiting_gets;
 
     /// Exchanges with a binding to it, one entry a binding.
     std::vector<Exchange*> bound_from;

@@ -8,7 +8,7 @@ using storage::Seq;
 
 Seq QueueMachine::enqueue(QueuedMessage entry) {
     entry.seq = next_seq_++;
-    resident_bytes_ += entry.message->charge();
+    charge(entry.message->charge());
     const Seq seq = entry.seq;
     (cold_.active() ? tail_ : head_).push_back(std::move(entry));
     return seq;
@@ -21,7 +21,7 @@ void QueueMachine::requeue(std::vector<QueuedMessage> entries) {
     if (!std::is_sorted(entries.begin(), entries.end(), by_seq)) {
         std::sort(entries.begin(), entries.end(), by_seq);
     }
-    for (const auto& entry : entries) resident_bytes_ += entry.message->charge();
+    for (const auto& entry : entries) charge(entry.message->charge());
     std::vector<QueuedMessage> in_front;
     while (!head_.empty() && head_.front().seq < entries.back().seq) {
         in_front.push_back(head_.pop_front());
@@ -38,7 +38,7 @@ void QueueMachine::requeue(std::vector<QueuedMessage> entries) {
 std::optional<QueuedMessage> QueueMachine::take() {
     if (head_.empty()) return std::nullopt;
     QueuedMessage entry = head_.pop_front();
-    resident_bytes_ -= entry.message->charge();
+    discharge(entry.message->charge());
     handed_out_end_ = std::max(handed_out_end_, entry.seq + 1);
     if (head_.empty() && !cold_.active() && !tail_.empty()) std::swap(head_, tail_);
     return entry;
@@ -49,7 +49,7 @@ std::uint64_t QueueMachine::purge() {
     head_.clear();
     tail_.clear();
     cold_ = {};
-    resident_bytes_ = 0;
+    discharge(resident_bytes_);
     return count;
 }
 
@@ -59,7 +59,7 @@ void QueueMachine::swallow(const QueuedMessage& entry) {
     cold_.to = entry.seq + 1;
     ++cold_.count;
     cold_.bytes += bytes;
-    resident_bytes_ -= bytes;
+    discharge(bytes);
 }
 
 std::uint64_t QueueMachine::page_out(Seq stored_end, std::uint64_t keep_bytes) {
@@ -92,7 +92,7 @@ void QueueMachine::page_in(std::vector<QueuedMessage> entries, Seq covered) {
     for (auto& entry : entries) {
         if (entry.seq < cold_.from || entry.seq >= cold_.to) continue;
         const std::uint64_t bytes = entry.message->charge();
-        resident_bytes_ += bytes;
+        charge(bytes);
         cold_.bytes -= std::min(cold_.bytes, bytes);
         if (cold_.count) --cold_.count;
         head_.push_back(std::move(entry));

@@ -31,6 +31,12 @@ struct HandOut {
 
 class QueueMachine {
 public:
+    /// `gauge` counts the octets that all queues hold in memory; it must outlive the machine.
+    explicit QueueMachine(std::uint64_t& gauge) : gauge_(gauge) {}
+    ~QueueMachine() { gauge_ -= resident_bytes_; }
+    QueueMachine(const QueueMachine&) = delete;
+    QueueMachine& operator=(const QueueMachine&) = delete;
+
     // What is ready.
 
     /// The seq of the next message.
@@ -47,8 +53,14 @@ public:
     void requeue(std::vector<QueuedMessage> entries);
     /// The first ready message, if it is in memory.
     std::optional<QueuedMessage> take();
-    /// Drops all that is ready. Answers how many; `dropped` hears the seqs of those in memory, ascending.
+    /// Drops all that is ready. Answers how many.
     std::uint64_t purge();
+    /// Calls visit(const QueuedMessage&) for what is ready and in memory, ascending.
+    template <class Visit>
+    void for_each_resident(Visit&& visit) const {
+        for (std::size_t i = 0; i < head_.size(); ++i) visit(head_[i]);
+        for (std::size_t i = 0; i < tail_.size(); ++i) visit(tail_[i]);
+    }
 
     std::uint64_t ready() const { return head_.size() + cold_.count + tail_.size(); }
     std::uint64_t ready_bytes() const { return resident_bytes_ + cold_.bytes; }
@@ -87,7 +99,16 @@ private:
     bool eligible(Consumer& consumer, Time now);
     void park(Consumer& consumer, Credit& on);
     void swallow(const QueuedMessage& entry);
+    void charge(std::uint64_t bytes) {
+        resident_bytes_ += bytes;
+        gauge_ += bytes;
+    }
+    void discharge(std::uint64_t bytes) {
+        resident_bytes_ -= bytes;
+        gauge_ -= bytes;
+    }
 
+    std::uint64_t& gauge_;
     Ring<QueuedMessage> head_;
     ColdRange cold_;
     Ring<QueuedMessage> tail_;

@@ -139,7 +139,7 @@ Result<void> Topology::apply_one(const DeleteExchange& command) {
 Result<void> Topology::apply_one(const PutQueue& command) {
     VirtualHost* const vhost = find_vhost(command.vhost);
     if (!vhost || vhost->find_queue(command.name)) return {};
-    auto queue = std::make_unique<Queue>();
+    auto queue = std::make_unique<Queue>(resident_bytes_);
     queue->uid = command.uid;
     queue->vhost = vhost;
     queue->name = command.name;

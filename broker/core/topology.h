@@ -24,6 +24,9 @@ struct User {
 /// exists change what can change (users, permissions).
 class Topology {
 public:
+    /// Octets of ready messages in memory, all queues together.
+    std::uint64_t resident_bytes() const { return resident_bytes_; }
+
     /// invalid where a permission is no regular expression; nothing is changed then. `orphaned` hears the names of auto-delete
     /// exchanges of that virtual host that lost their last binding; deleting them is a command of its own.
     Result<void> apply(const MetadataCommand& command, std::vector<Bytes>* orphaned = nullptr);
@@ -63,6 +66,7 @@ private:
     void drop_bindings_to(const std::vector<Exchange*>& sources, Destination destination);
     void note_orphan(const Exchange& exchange);
 
+    std::uint64_t resident_bytes_ = 0;  // before the queues, which count in it to their end
     std::map<Bytes, std::unique_ptr<VirtualHost>, std::less<>> vhosts_;
     std::map<Bytes, User, std::less<>> users_;
     std::unordered_map<storage::QueueUid, Queue*> queues_by_uid_;

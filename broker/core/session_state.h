@@ -1,0 +1,102 @@
+// SessionState and ChannelState: what the core knows of a connection and of its channels.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "broker/core/commit_builder.h"
+#include "broker/core/consumer.h"
+#include "broker/core/turn.h"
+#include "broker/core/virtual_host.h"
+
+namespace lvt::broker {
+
+/// The last route of a channel: most publishers send to one place.
+struct RouteCache {
+    Bytes route;
+    std::size_t exchange_size = 0;
+    /// Valid while the topology has this epoch; 0 = nothing cached.
+    std::uint64_t epoch = 0;
+    Route result;
+
+    bool holds(const Message& message, std::uint64_t now_epoch) const {
+        return epoch == now_epoch && exchange_size == message.exchange().size() &&
+               route == message.route();
+    }
+};
+
+enum class ChannelMode : std::uint8_t { plain, confirm, transaction };
+
+struct ChannelState {
+    SessionState* session = nullptr;
+    ChannelId id;
+    ChannelMode mode = ChannelMode::plain;
+
+    /// basic.qos without global: for consumers to come.
+    std::uint64_t prefetch = 0;
+    /// basic.qos with global.
+    Credit credit;
+    /// By slot; null where none is.
+    std::vector<std::unique_ptr<Consumer>> consumers;
+    /// Slot 0.
+    UnackedList gets;
+
+    // Evidence for design 7.3.
+    std::uint64_t next_ordinal = 0;
+    std::optional<std::uint64_t> last_acked_ordinal;
+
+    /// What makes all that it did durable.
+    Ticket last_ticket;
+    /// The empty queue name stands for it.
+    Bytes last_queue;
+    RouteCache route_cache;
+
+    /// tx: publishes and settles until commit.
+    std::vector<LaneCommand> transaction;
+
+    /// An answer is held back (a commit, a read): what comes after it waits, in order.
+    bool waiting = false;
+    std::deque<LaneCommand> deferred;
+
+    Consumer* consumer(ConsumerSlot slot) const {
+        return slot < consumers.size() ? consumers[slot].get() : nullptr;
+    }
+};
+
+struct SessionState {
+    LaneIndex lane = 0;
+    SessionId id;
+    Bytes user;
+    Bytes peer;
+    VirtualHost* vhost = nullptr;
+    amqp::Table client_properties;
+    std::uint16_t channel_max = 0;
+    std::uint32_t frame_max = 0;
+    std::uint16_t heartbeat_s = 0;
+
+    std::map<ChannelId, std::unique_ptr<ChannelState>> channels;
+    /// The channel of the last command.
+    ChannelState* last_channel = nullptr;
+    /// kDeliveryWindowBytes.
+    Credit delivery_credit{kDeliveryWindowBytes, 0, {}};
+    std::vector<storage::QueueUid> exclusive_queues;
+
+    /// The connection.close of the client, or of the core, is under way.
+    bool closing = false;
+    /// It has published while an alarm was on, and was told.
+    bool blocked = false;
+    /// It is not read because the disk is behind.
+    bool throttled = false;
+
+    ChannelState* channel(ChannelId id) {
+        if (last_channel && last_channel->id == id) return last_channel;
+        const auto found = channels.find(id);
+        if (found == channels.end()) return nullptr;
+        return last_channel = found->second.get();
+    }
+};
+
+}  // namespace lvt::broker
