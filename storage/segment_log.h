@@ -85,7 +85,7 @@ private:
     /// An error if one of `segments`, the first from `offset` on, proves that `missing` was durable.
     Result<void> check_tail(
         const std::vector<SegmentPtr>& segments, std::uint64_t offset, Lsn missing,
-        bool any_generation) const;
+        bool any_generation, const Bytes& where) const;
 
     Result<void> roll(Lsn first_lsn, std::uint64_t room);
     SegmentPtr take_free(std::uint64_t size);

@@ -109,12 +109,16 @@ Result<Lsn> SegmentLog::replay(Found& found, Lsn applied, const Visit& visit) {
         if (segment->header.first_lsn >= limits[i] || limits[i] <= expected) continue;
         std::uint64_t end_offset = kSegmentHeaderBytes;
         bool goes_on = false;
+        Bytes where = options_.dir.string() + " is damaged: a segment is missing";
+        for (const SegmentPtr& headless : found.headless)
+            where += ", the header of " + headless->path.string() + " at offset 0 is unreadable";
         // Where it begins too late, the commits between are nowhere.
         if (segment->header.first_lsn <= expected) {
             const Lsn before = expected;
             Result<SegmentEnd> end = replay_segment(*segment, limits[i], expected, visit);
             if (end.has_error()) return std::move(end).error();
             end_offset = end->offset;
+            where = segment->path.string() + " is damaged at offset " + std::to_string(end_offset);
             goes_on = end->complete;
             if (expected > before) {
                 segment->last_lsn = Lsn{expected.value() - 1};
@@ -123,13 +127,15 @@ Result<Lsn> SegmentLog::replay(Found& found, Lsn applied, const Visit& visit) {
             }
         }
         if (!goes_on) {
-            LVT_TRY(check_tail({found.segments.begin() + static_cast<long>(i), found.segments.end()},
-                               end_offset, expected, false));
+            const auto first = found.segments.begin() + static_cast<std::ptrdiff_t>(i);
+            LVT_TRY(check_tail({first, found.segments.end()}, end_offset, expected, false, where));
             break;
         }
     }
-    for (const SegmentPtr& segment : found.headless)
-        LVT_TRY(check_tail({segment}, kSegmentHeaderBytes, expected, true));
+    for (const SegmentPtr& segment : found.headless) {
+        const Bytes where = segment->path.string() + " is damaged at offset 0";
+        LVT_TRY(check_tail({segment}, kSegmentHeaderBytes, expected, true, where));
+    }
     return Lsn{expected.value() - 1};
 }
 
@@ -158,7 +164,7 @@ Result<SegmentLog::SegmentEnd> SegmentLog::replay_segment(
 
 Result<void> SegmentLog::check_tail(
     const std::vector<SegmentPtr>& segments, std::uint64_t offset, Lsn missing,
-    bool any_generation) const {
+    bool any_generation, const Bytes& where) const {
     std::uint64_t from = offset;
     for (const SegmentPtr& segment : segments) {
         RecordScanner scanner(*segment->file, segment->size, segment->header.generation, from);
@@ -168,8 +174,7 @@ Result<void> SegmentLog::check_tail(
         if (proof->has_value()) {
             return Error{
                 ErrorKind::corrupt,
-                segments.front()->path.string() + " is damaged at offset " +
-                    std::to_string(offset) + ": commit " + std::to_string(missing.value()) +
+                where + ": commit " + std::to_string(missing.value()) +
                     " was durable and cannot be read (known from " + segment->path.string() +
                     ", offset " + std::to_string(**proof) +
                     "); restore the data directory from a copy, or remove the damaged file to go on without it"};
