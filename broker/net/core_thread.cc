@@ -1,0 +1,201 @@
+#include "broker/net/core_thread.h"
+
+#include <exception>
+
+#include "broker/net/lane.h"
+#include "protocol/base/assert.h"
+
+namespace lvt::broker {
+
+void run_guarded(EventLoop& loop, const FatalHandler& on_fatal) {
+    try {
+        loop.run();
+    } catch (const AssertionFailure& failure) {
+        on_fatal({ErrorKind::invalid, fmt::format("internal error: {}", failure.what())});
+    } catch (const std::exception& failure) {
+        on_fatal({ErrorKind::io, fmt::format("internal error: {}", failure.what())});
+    }
+}
+
+CoreThread::CoreThread(Core& core, const Clock& clock, FatalHandler on_fatal)
+    : core_(core),
+      clock_(clock),
+      on_fatal_(std::move(on_fatal)),
+      timer_(loop_, [this] { on_timer(); }) {}
+
+CoreThread::~CoreThread() { stop_and_join(); }
+
+void CoreThread::add_lane(Lane& lane) {
+    ASSERT(lane.index() == lanes_.size());
+    lanes_.push_back(&lane);
+    mailboxes_.push_back(std::make_unique<Mailbox>());
+    working_.emplace_back();
+    if (lane.is_inline()) inline_lane_ = &lane;
+}
+
+void CoreThread::start(std::function<void()> at_exit) {
+    // What finish_recovery() left (the first records) goes out before anything else.
+    loop_.post([this] { end_of_turn(clock_.now()); });
+    thread_ = std::thread([this, at_exit = std::move(at_exit)] {
+        run_guarded(loop_, on_fatal_);
+        at_exit();
+    });
+}
+
+void CoreThread::stop_and_join() {
+    loop_.stop();
+    if (thread_.joinable()) thread_.join();
+}
+
+void CoreThread::call(std::function<void(Core&, Time)> action) {
+    loop_.post([this, action = std::move(action)] {
+        const Time now = clock_.now();
+        action(core_, now);
+        end_of_turn(now);
+    });
+}
+
+bool CoreThread::submit(LaneIndex lane, CommandBatch& batch, std::size_t bytes) {
+    Mailbox& mailbox = *mailboxes_[lane];
+    bool was_empty = false;
+    bool credit = true;
+    {
+        const std::lock_guard lock(mailbox.mutex);
+        was_empty = mailbox.batch.empty();
+        if (was_empty)
+            mailbox.batch.swap(batch);
+        else
+            for (LaneCommand& command : batch) mailbox.batch.push_back(std::move(command));
+        mailbox.batch_bytes += bytes;
+        credit = mailbox.unapplied + mailbox.batch_bytes <= kLaneCreditBytes;
+        mailbox.waiting = !credit;
+    }
+    batch.clear();
+    if (was_empty) loop_.post([this, lane] { serve_lane(lane); });
+    return credit;
+}
+
+void CoreThread::serve_lane(LaneIndex lane) {
+    Mailbox& mailbox = *mailboxes_[lane];
+    CommandBatch& working = working_[lane];
+    std::size_t bytes = 0;
+    {
+        const std::lock_guard lock(mailbox.mutex);
+        working.swap(mailbox.batch);
+        bytes = std::exchange(mailbox.batch_bytes, 0);
+        mailbox.unapplied += bytes;
+    }
+    const Time now = clock_.now();
+    core_.apply(lane, working, now);
+    working.clear();
+    end_of_turn(now);
+    bool resume = false;
+    {
+        const std::lock_guard lock(mailbox.mutex);
+        mailbox.unapplied -= bytes;
+        resume = mailbox.waiting && mailbox.unapplied + mailbox.batch_bytes <= kLaneResumeBytes;
+        if (resume) mailbox.waiting = false;
+    }
+    if (resume) lanes_[lane]->resume_reading();
+}
+
+void CoreThread::exchange(LaneIndex lane, CommandBatch& batch, Time now) {
+    core_.apply(lane, batch, now);
+    batch.clear();
+    carry_out(now);
+}
+
+void CoreThread::begin_stop(std::function<void()> done) {
+    call([this, done = std::move(done)](Core& core, Time now) {
+        stop_done_ = done;
+        core.begin_stop(now);
+    });
+}
+
+void CoreThread::on_timer() {
+    const Time now = clock_.now();
+    core_.on_timer(now);
+    end_of_turn(now);
+}
+
+void CoreThread::end_of_turn(Time now) {
+    carry_out(now);
+    if (inline_lane_) inline_lane_->end_of_turn(now);
+}
+
+void CoreThread::carry_out(Time now) {
+    TurnOutput& output = core_.end_turn(now);
+    for (StoreRequest& request : output.store) perform(request);
+    for (std::size_t i = 0; i < output.effects.size(); ++i)
+        if (!output.effects[i].empty()) lanes_[i]->give(output.effects[i]);
+    output.clear();
+    if (const auto deadline = core_.next_deadline()) timer_.arm_at_latest(*deadline, now.monotonic);
+    if (stop_done_ && core_.stopped()) {
+        // After this turn, so that an inline lane has sent its last frames.
+        loop_.post([done = std::exchange(stop_done_, nullptr)] { done(); });
+    }
+}
+
+void CoreThread::perform(StoreRequest& request) {
+    ASSERT(store_);
+    struct Visitor {
+        storage::DurableStore& store;
+        void operator()(AppendRequest& r) const { store.append(r.lsn, std::move(r.record)); }
+        void operator()(ReadRequest& r) const { store.read(r.queue, r.from, r.to, r.bytes_max); }
+        void operator()(SnapshotRequest& r) const { store.provide_snapshot(std::move(r.snapshot)); }
+        void operator()(RetireEarlyRequest&) const { store.retire_early(); }
+        void operator()(ReclaimRequest& r) const { store.reclaim(r.queue, r.floor); }
+    };
+    std::visit(Visitor{*store_}, request);
+}
+
+storage::StoreEvents CoreThread::store_events() {
+    storage::StoreEvents events;
+    events.on_durable = [this](storage::Lsn lsn) {
+        post_store_event([&](StoreMailbox& mailbox) { mailbox.durable = lsn; });
+    };
+    events.on_read = [this](storage::ColdBatch batch) {
+        post_store_event([&](StoreMailbox& mailbox) { mailbox.reads.push_back(std::move(batch)); });
+    };
+    events.on_want_snapshot = [this](storage::Lsn last) {
+        post_store_event([&](StoreMailbox& mailbox) { mailbox.want_snapshot = last; });
+    };
+    events.on_retired = [this](storage::Lsn last) {
+        post_store_event([&](StoreMailbox& mailbox) { mailbox.retired = last; });
+    };
+    events.on_fatal = on_fatal_;
+    return events;
+}
+
+void CoreThread::post_store_event(const std::function<void(StoreMailbox&)>& note) {
+    bool scheduled = false;
+    {
+        const std::lock_guard lock(store_mailbox_.mutex);
+        note(store_mailbox_);
+        scheduled = std::exchange(store_mailbox_.scheduled, true);
+    }
+    if (!scheduled) loop_.post([this] { serve_store(); });
+}
+
+void CoreThread::serve_store() {
+    std::optional<storage::Lsn> durable;
+    std::optional<storage::Lsn> want_snapshot;
+    std::optional<storage::Lsn> retired;
+    std::vector<storage::ColdBatch> reads;
+    {
+        const std::lock_guard lock(store_mailbox_.mutex);
+        durable = std::exchange(store_mailbox_.durable, std::nullopt);
+        want_snapshot = std::exchange(store_mailbox_.want_snapshot, std::nullopt);
+        retired = std::exchange(store_mailbox_.retired, std::nullopt);
+        reads.swap(store_mailbox_.reads);
+        store_mailbox_.scheduled = false;
+    }
+    const Time now = clock_.now();
+    if (durable) core_.on_durable(*durable, now);
+    if (retired) core_.on_retired(*retired, now);
+    for (storage::ColdBatch& batch : reads) core_.on_read(std::move(batch), now);
+    if (want_snapshot) core_.on_want_snapshot(*want_snapshot, now);
+    end_of_turn(now);
+}
+
+}  // namespace lvt::broker

@@ -1,0 +1,104 @@
+// CoreThread: the one thread of the core. It takes batches from the lanes and events from the store, runs the core's turns,
+// and carries out what comes of them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "broker/core/core.h"
+#include "broker/net/event_loop.h"
+#include "storage/durable_store.h"
+
+namespace lvt::broker {
+
+class Lane;
+
+/// What ended a thread, a store or a broker for good. Any thread; called at most once by each source.
+using FatalHandler = std::function<void(Error)>;
+
+/// Runs the loop until it is stopped; an exception (a failed ASSERT, no memory) becomes a call of `on_fatal`.
+void run_guarded(EventLoop& loop, const FatalHandler& on_fatal);
+
+class CoreThread {
+public:
+    /// A lane whose posted publishes, not yet applied, exceed the first stops reading until they are below the second.
+    static constexpr std::size_t kLaneCreditBytes = 8 * 1024 * 1024;
+    static constexpr std::size_t kLaneResumeBytes = 4 * 1024 * 1024;
+
+    /// All must outlive it.
+    CoreThread(Core& core, const Clock& clock, FatalHandler on_fatal);
+    CoreThread(const CoreThread&) = delete;
+    CoreThread& operator=(const CoreThread&) = delete;
+    ~CoreThread();
+
+    EventLoop& loop() { return loop_; }
+    /// Before start(); a broker in memory has none.
+    void set_store(storage::DurableStore& store) { store_ = &store; }
+    /// In the order of their index, before start().
+    void add_lane(Lane& lane);
+    /// For DurableStore::start(). They post; after the loop has ended they do nothing.
+    storage::StoreEvents store_events();
+
+    /// `at_exit` runs on the thread when the loop has ended, also after a fatal error.
+    void start(std::function<void()> at_exit);
+    /// Ends the loop and waits for the thread.
+    void stop_and_join();
+
+    /// Any thread. The call is a turn of its own.
+    void call(std::function<void(Core&, Time)> action);
+
+    /// Any thread but the core's: a lane's batch, in order; empty afterwards. False where the lane has used up its credit: it stops
+    /// reading until Lane::resume_reading() is called.
+    bool submit(LaneIndex lane, CommandBatch& batch, std::size_t bytes);
+    /// Core's thread: the inline lane's batch. Its effects have been given to the lane when this returns.
+    void exchange(LaneIndex lane, CommandBatch& batch, Time now);
+
+    /// Any thread. Calls `done` on the core's thread when the core has stopped (Core::stopped()).
+    void begin_stop(std::function<void()> done);
+
+private:
+    struct Mailbox {
+        std::mutex mutex;
+        CommandBatch batch;
+        std::size_t batch_bytes = 0;    // read from sockets for `batch`
+        std::size_t unapplied = 0;      // ... and for what the core holds
+        bool waiting = false;           // the lane waits for credit
+    };
+    struct StoreMailbox {
+        std::mutex mutex;
+        std::optional<storage::Lsn> durable;
+        std::optional<storage::Lsn> want_snapshot;
+        std::optional<storage::Lsn> retired;
+        std::vector<storage::ColdBatch> reads;
+        bool scheduled = false;
+    };
+
+    void serve_lane(LaneIndex lane);
+    void serve_store();
+    void on_timer();
+    /// Every event source ends here: output carried out, the inline lane served, the timer set.
+    void end_of_turn(Time now);
+    void carry_out(Time now);
+    void perform(StoreRequest& request);
+    void post_store_event(const std::function<void(StoreMailbox&)>& note);
+
+    Core& core_;
+    storage::DurableStore* store_ = nullptr;
+    const Clock& clock_;
+    FatalHandler on_fatal_;
+    EventLoop loop_;
+    LoopTimer timer_;
+    std::vector<Lane*> lanes_;
+    Lane* inline_lane_ = nullptr;
+    std::vector<std::unique_ptr<Mailbox>> mailboxes_;
+    std::vector<CommandBatch> working_;  // by lane: swapped with the mailbox, so that both keep their memory
+    StoreMailbox store_mailbox_;
+    std::function<void()> stop_done_;
+    std::thread thread_;
+};
+
+}  // namespace lvt::broker
