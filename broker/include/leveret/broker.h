@@ -92,9 +92,10 @@ public:
     /// As stop().
     ~Broker();
 
-    /// With the default user and virtual host: amqp://guest:guest@127.0.0.1:41235/%2F
+    /// With the default user and virtual host: amqp://guest:guest@127.0.0.1:41235/%2F. Empty where the settings
+    /// leave no listener.
     std::string amqp_uri() const;
-    /// Of the first listener.
+    /// Of the first listener; 0 where there is none.
     std::uint16_t port() const;
 
     /// Ends all connections (320 CONNECTION_FORCED), makes everything durable and returns when all is closed. Any thread but the

@@ -1,0 +1,248 @@
+#include "broker/app/application.h"
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+
+#include "broker/app/broker_control.h"
+#include "broker/app/durable_storage.h"
+#include "protocol/base/assert.h"
+
+namespace lvt::broker {
+
+namespace {
+
+/// How long clients have to answer connection.close at a stop before their sockets are closed.
+constexpr Milliseconds kCloseGrace{500};
+/// How long the core has to finish after that; a disk that takes longer is left with an unclean stop.
+constexpr Milliseconds kStopLimit{10'000};
+
+CoreOptions core_options(const Config& config) {
+    CoreOptions options;
+    options.durable = !config.data_dir.empty();
+    options.default_user = config.default_user.name;
+    options.default_pass = config.default_user.password;
+    options.default_vhost = config.default_user.vhost;
+    options.default_user_tags = config.default_user.tags;
+    options.default_configure = config.default_user.configure;
+    options.default_write = config.default_user.write;
+    options.default_read = config.default_user.read;
+    options.loopback_users = {config.loopback_users.begin(), config.loopback_users.end()};
+    options.close_barrier = config.close_barrier;
+    options.slow_start_window = config.slow_start.enabled ? config.slow_start.initial_window : 0;
+    options.slow_start_interval = config.slow_start.interval;
+    options.poison_returns_max = config.poison_max_returns;
+    if (config.memory_total_bytes > 0)
+        options.resident_bytes_max =
+            std::min<std::uint64_t>(options.resident_bytes_max, config.memory_total_bytes / 8);
+    return options;
+}
+
+SessionOptions session_options(const Config& config) {
+    SessionOptions options;
+    options.product = config.server.product;
+    options.version = config.server.version;
+    options.cluster_name =
+        config.server.cluster_name.empty() ? config.node_name : config.server.cluster_name;
+    options.channel_max = config.channel_max;
+    options.frame_max = config.frame_max;
+    options.heartbeat_s = config.heartbeat_s;
+    options.initial_frame_max = config.initial_frame_max;
+    options.max_message_size = config.max_message_size;
+    options.handshake_timeout = config.handshake_timeout;
+    options.login_failure_delay = config.login_failure_delay;
+    return options;
+}
+
+LaneOptions lane_options(const Config& config, LaneIndex index) {
+    LaneOptions options;
+    options.index = index;
+    options.on_core_thread = config.io_threads == 0;
+    options.session = session_options(config);
+    options.socket.nodelay = config.tcp.nodelay;
+    options.socket.sndbuf = config.tcp.sndbuf;
+    options.socket.recbuf = config.tcp.recbuf;
+    options.socket.user_timeout = config.tcp_user_timeout;
+    return options;
+}
+
+/// The configuration's name of the n-th listener: the n-th "listeners.tcp." key that was set.
+std::string listener_key(const Config& config, std::size_t index) {
+    std::vector<std::string> keys;
+    for (const Setting& setting : config.settings)
+        if (setting.key.starts_with("listeners.tcp.")) keys.push_back(setting.key);
+    if (keys.size() == config.listeners.size()) return keys[index];
+    return fmt::format("listeners.tcp.{}", index + 1);
+}
+
+}  // namespace
+
+Application::Application(ApplicationOptions options)
+    : options_(std::move(options)), log_(*options_.log) {}
+
+Application::~Application() { stop(); }
+
+Result<std::unique_ptr<Application>> Application::start(ApplicationOptions options) {
+    std::unique_ptr<Application> application(new Application(std::move(options)));
+    LVT_TRY(application->build());
+    return application;
+}
+
+Result<void> Application::build() {
+    const Config& config = options_.config;
+    const std::size_t lanes = std::max(1u, config.io_threads);
+    try {
+        core_ = std::make_unique<Core>(core_options(config), lanes, random_, log_);
+        core_thread_ = std::make_unique<CoreThread>(
+            *core_, clock_, [this](Error error) { fail(std::move(error)); });
+        // Bound first: a port that is taken shall not cost a recovery.
+        LVT_TRY(bind_listeners());
+        LVT_TRY(open_store());
+        make_lanes();
+        LVT_TRY(open_control());
+        run();
+    } catch (const std::exception& failure) {
+        return Error{ErrorKind::io, fmt::format("cannot start: {}", failure.what())};
+    }
+    return {};
+}
+
+Result<void> Application::open_store() {
+    storage::Lsn last;
+    if (!options_.config.data_dir.empty()) {
+        Result<std::unique_ptr<storage::DurableStore>> store =
+            open_durable_store(options_.config, log_);
+        if (store.has_error()) return store.error();
+        store_ = std::move(*store);
+        core_thread_->set_store(*store_);
+        const Result<storage::Lsn> found = store_->recover(core_->recovery());
+        if (found.has_error()) return found.error();
+        last = *found;
+    }
+    LVT_TRY(core_->finish_recovery(last, clock_.now()));
+    if (store_) LVT_TRY(store_->start(core_thread_->store_events()));
+    return {};
+}
+
+Result<void> Application::bind_listeners() {
+    const Config& config = options_.config;
+    for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+        const ListenAddress& address = config.listeners[i];
+        const ListenerOptions options{
+            address.host, address.port, std::max(config.tcp.backlog, 1024)};
+        Result<std::shared_ptr<Listener>> listener =
+            Listener::bind(options, core_thread_->loop(), clock_, log_);
+        if (listener.has_error())
+            return Error{
+                ErrorKind::invalid,
+                fmt::format("{}: {}", listener_key(config, i), listener.error().message)};
+        listeners_.push_back(*listener);
+    }
+    return {};
+}
+
+void Application::make_lanes() {
+    const Config& config = options_.config;
+    const auto count = static_cast<LaneIndex>(std::max(1u, config.io_threads));
+    for (LaneIndex i = 0; i < count; ++i) {
+        lanes_.push_back(std::make_unique<Lane>(
+            lane_options(config, i), *core_thread_, clock_, log_,
+            [this](Error error) { fail(std::move(error)); }));
+        core_thread_->add_lane(*lanes_.back());
+    }
+    WatchLimits limits{config.memory_limit_bytes, config.disk_free_limit_bytes, config.data_dir};
+    watch_ = std::make_unique<ResourceWatch>(
+        std::move(limits), core_thread_->loop(), clock_, log_,
+        ResourceWatch::Hooks{
+            [this] {
+                return std::any_of(lanes_.begin(), lanes_.end(), [](const auto& lane) {
+                    return lane->connection_count() > 0;
+                });
+            },
+            [this](AlarmState alarm) {
+                core_thread_->call([alarm](Core& core, Time now) { core.on_alarm(alarm, now); });
+            }});
+}
+
+Result<void> Application::open_control() {
+    if (!options_.control_socket || options_.config.data_dir.empty()) return {};
+    Result<std::unique_ptr<BrokerControl>> control = BrokerControl::open(
+        options_.config, *core_, *core_thread_, clock_, *watch_, listeners_, log_,
+        options_.on_stop_requested);
+    if (control.has_error()) return control.error();
+    control_ = std::move(*control);
+    return {};
+}
+
+void Application::run() {
+    for (const auto& lane : lanes_) lane->start();
+    core_thread_->start([this] {
+        for (const auto& listener : listeners_) listener->close();
+        if (lanes_.front()->is_inline()) lanes_.front()->close_all();
+    });
+    const std::lock_guard lock(mutex_);
+    running_ = true;
+    core_thread_->loop().post([this] {
+        for (const auto& listener : listeners_) {
+            listener->start([this](int fd) {
+                watch_->wake();
+                lanes_[next_lane_]->adopt(fd);
+                next_lane_ = (next_lane_ + 1) % lanes_.size();
+            });
+        }
+    });
+}
+
+void Application::fail(Error error) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (std::exchange(failed_, true)) return;
+    }
+    log_.log(LogLevel::critical, "the broker stops: {}", error.message);
+    core_thread_->loop().stop();
+    for (const auto& lane : lanes_) lane->stop();
+    changed_.notify_all();
+    if (options_.on_fatal) options_.on_fatal(std::move(error));
+}
+
+bool Application::failed() const {
+    const std::lock_guard lock(mutex_);
+    return failed_;
+}
+
+void Application::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!std::exchange(running_, false)) return;
+    }
+    if (!failed()) stop_gracefully();
+    for (const auto& lane : lanes_) lane->stop_when_drained();
+    core_thread_->stop_and_join();
+    for (const auto& lane : lanes_) lane->join();
+    control_.reset();
+    if (!store_) return;
+    // Waits until everything is durable.
+    if (const Result<void> closed = store_->close(); closed.has_error() && !failed())
+        fail(closed.error());
+}
+
+void Application::stop_gracefully() {
+    core_thread_->loop().post([this] {
+        for (const auto& listener : listeners_) listener->close();
+    });
+    core_thread_->begin_stop([this] {
+        {
+            const std::lock_guard lock(mutex_);
+            stopped_ = true;
+        }
+        changed_.notify_all();
+    });
+    std::unique_lock lock(mutex_);
+    const auto over = [this] { return stopped_ || failed_; };
+    if (changed_.wait_for(lock, kCloseGrace, over)) return;
+    for (const auto& lane : lanes_) lane->drop_connections();
+    if (changed_.wait_for(lock, kStopLimit, over)) return;
+    log_.log(LogLevel::error, "the core has not come to its end; the stop is not a clean one");
+}
+
+}  // namespace lvt::broker

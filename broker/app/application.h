@@ -1,0 +1,86 @@
+// Application: one broker from its configuration to its threads and sockets. Builds everything in order and stops it in
+// the reverse one; both `leveret serve` and leveret::Broker are this.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "broker/app/resource_watch.h"
+#include "broker/config/config.h"
+#include "broker/net/core_thread.h"
+#include "broker/net/lane.h"
+#include "broker/net/listener.h"
+#include "protocol/base/random.h"
+#include "storage/durable_store.h"
+
+namespace lvt::broker {
+
+class BrokerControl;
+
+struct ApplicationOptions {
+    Config config;
+    /// Must outlive the application.
+    LogSink* log = nullptr;
+    /// Once, on one of its threads, when it has failed for good. It must not call stop().
+    FatalHandler on_fatal;
+    /// Serves `leveret ctl` in the data directory.
+    bool control_socket = false;
+    /// `leveret ctl stop` was asked for. On one of its threads; it must not call stop().
+    std::function<void()> on_stop_requested;
+};
+
+class Application {
+public:
+    /// Returns when clients can connect. ErrorKind::invalid is the configuration's fault (the text names the key).
+    [[nodiscard]] static Result<std::unique_ptr<Application>> start(ApplicationOptions options);
+    /// As stop().
+    ~Application();
+    Application(const Application&) = delete;
+    Application& operator=(const Application&) = delete;
+
+    /// Ends all connections, leaves the store cleanly, ends the threads. Blocks; a second call does nothing.
+    void stop();
+
+    const Config& config() const { return options_.config; }
+    /// In the order of the configuration, with their real ports.
+    const std::vector<std::shared_ptr<Listener>>& listeners() const { return listeners_; }
+    /// True once something has ended it for good.
+    bool failed() const;
+
+private:
+    explicit Application(ApplicationOptions options);
+
+    Result<void> build();
+    Result<void> open_store();
+    Result<void> bind_listeners();
+    Result<void> open_control();
+    void make_lanes();
+    void run();
+    void fail(Error error);
+    void stop_gracefully();
+
+    ApplicationOptions options_;
+    LogSink& log_;
+    SystemClock clock_;
+    SystemRandom random_;
+    std::unique_ptr<Core> core_;
+    std::unique_ptr<CoreThread> core_thread_;
+    std::unique_ptr<storage::DurableStore> store_;  // its threads post to core_thread_
+    std::vector<std::unique_ptr<Lane>> lanes_;
+    std::vector<std::shared_ptr<Listener>> listeners_;
+    std::unique_ptr<ResourceWatch> watch_;
+    std::unique_ptr<BrokerControl> control_;
+    std::size_t next_lane_ = 0;
+
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    bool running_ = false;   // guarded by mutex_
+    bool failed_ = false;    // guarded by mutex_
+    bool stopped_ = false;   // guarded by mutex_
+};
+
+}  // namespace lvt::broker

@@ -1,0 +1,35 @@
+// BrokerControl: what `leveret ctl` asks, answered from the core. Lives on the core's thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/app/resource_watch.h"
+#include "broker/config/config.h"
+#include "broker/core/core.h"
+#include "broker/net/core_thread.h"
+#include "broker/net/listener.h"
+#include "protocol/base/result.h"
+
+namespace lvt::broker {
+
+class BrokerControl {
+public:
+    /// Binds the control socket in the data directory; it is served while the core's loop runs. All must outlive it.
+    [[nodiscard]] static Result<std::unique_ptr<BrokerControl>> open(
+        const Config& config, const Core& core, CoreThread& thread, const Clock& clock,
+        const ResourceWatch& watch, const std::vector<std::shared_ptr<Listener>>& listeners, LogSink& log,
+        std::function<void()> on_stop_requested);
+    /// When the loop does not run any more.
+    ~BrokerControl();
+
+private:
+    class Handler;
+    BrokerControl();
+
+    std::unique_ptr<Handler> handler_;
+};
+
+}  // namespace lvt::broker

@@ -1,0 +1,110 @@
+#include "broker/app/serve.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "broker/app/application.h"
+#include "broker/app/service_manager.h"
+#include "broker/config/spdlog_sink.h"
+
+namespace lvt::broker {
+
+namespace {
+
+constexpr int kFailedExitCode = 1;
+
+int complain(const Error& error) {
+    fmt::print(stderr, "leveret: {}\n", error.message);
+    return error.kind == ErrorKind::invalid ? kConfigExitCode : kFailedExitCode;
+}
+
+/// Signals as something to wait for, and a bell for the broker's threads. Threads started later inherit the blocked signals.
+class Wakeups {
+public:
+    Wakeups() : bell_(::eventfd(0, EFD_CLOEXEC)) {
+        sigset_t signals;
+        sigemptyset(&signals);
+        for (const int one : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, one);
+        ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+        signals_ = ::signalfd(-1, &signals, SFD_CLOEXEC);
+        ::signal(SIGPIPE, SIG_IGN);
+    }
+    ~Wakeups() {
+        ::close(bell_);
+        ::close(signals_);
+    }
+
+    /// Any thread.
+    void ring() {
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const ssize_t written = ::write(bell_, &one, sizeof one);
+    }
+
+    /// Waits for a reason to stop; SIGHUP calls `on_hangup` and goes on.
+    template <class OnHangup>
+    void wait_for_stop(OnHangup on_hangup) {
+        for (;;) {
+            pollfd waiting[] = {{bell_, POLLIN, 0}, {signals_, POLLIN, 0}};
+            if (::poll(waiting, 2, -1) < 0) continue;
+            if (waiting[0].revents) return;
+            signalfd_siginfo received{};
+            if (::read(signals_, &received, sizeof received) != sizeof received) continue;
+            if (received.ssi_signo != SIGHUP) return;
+            on_hangup();
+        }
+    }
+
+private:
+    int bell_ = -1;
+    int signals_ = -1;
+};
+
+void announce(const Application& application) {
+    for (const auto& listener : application.listeners())
+        fmt::print("listening amqp://{}\n", listener->name());
+    fmt::print("Server startup complete; 0 plugins started.\n");
+    std::fflush(stdout);
+    notify_service_manager("READY=1");
+}
+
+}  // namespace
+
+Result<Config> load_process_config(const ConfigArguments& arguments) {
+    ConfigSources sources = process_sources(arguments.file);
+    sources.ephemeral = arguments.ephemeral;
+    sources.set = arguments.set;
+    if (arguments.data_dir) sources.set.emplace_back("data_dir", arguments.data_dir->string());
+    return load_config(sources);
+}
+
+int run_serve(const ConfigArguments& arguments) {
+    Result<Config> config = load_process_config(arguments);
+    if (config.has_error()) return complain(config.error());
+    config->log.console_to_stdout = false;
+    Result<std::unique_ptr<SpdlogSink>> log = SpdlogSink::open(config->log);
+    if (log.has_error()) return complain(log.error());
+    for (const std::string& line : config->warnings) (*log)->write(LogLevel::warning, line);
+
+    Wakeups wakeups;
+    ApplicationOptions options;
+    options.config = std::move(*config);
+    options.log = log->get();
+    options.control_socket = true;
+    options.on_fatal = [&wakeups](const Error&) { wakeups.ring(); };
+    options.on_stop_requested = [&wakeups] { wakeups.ring(); };
+    Result<std::unique_ptr<Application>> application = Application::start(std::move(options));
+    if (application.has_error()) return complain(application.error());
+
+    announce(**application);
+    wakeups.wait_for_stop([&log] { (*log)->reopen(); });
+    notify_service_manager("STOPPING=1");
+    (*application)->stop();
+    return (*application)->failed() ? kFailedExitCode : 0;
+}
+
+}  // namespace lvt::broker
