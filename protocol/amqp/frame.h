@@ -69,6 +69,8 @@ constexpr std::size_t body_frames_bytes(std::size_t body_bytes, std::uint32_t fr
 }
 
 inline char* put_bytes(char* to, ByteView bytes) {
+    // An empty view may have no address, which memcpy must not see.
+    if (bytes.empty()) return to;
     std::memcpy(to, bytes.data(), bytes.size());
     return to + bytes.size();
 }

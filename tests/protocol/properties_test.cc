@@ -138,7 +138,8 @@ TEST(Properties, ScanAndValidateAgreeOnRandomAndMutatedOnes) {
         Bytes bytes = random.properties();
         ASSERT_TRUE(Properties::validate(bytes).has_value());
         ASSERT_EQ(PropertiesBuilder(Properties(bytes)).build(), bytes);
-        if (round % 2 == 0) bytes[random.below(bytes.size())] ^= static_cast<char>(random.integer());
+        const auto flip = static_cast<char>(random.integer());
+        if (round % 2 == 0) bytes[random.below(bytes.size())] ^= flip;
         const auto scan = scan_properties(bytes);
         ASSERT_EQ(scan.has_value(), Properties::validate(bytes).has_value());
         if (!scan) continue;
