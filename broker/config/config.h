@@ -4,6 +4,11 @@
 // README.md in this folder lists every key.
 #pragma once
 
+#include "broker/config/machine.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/log_sink.h"
+#include "protocol/base/result.h"
+
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -12,17 +17,12 @@
 #include <utility>
 #include <vector>
 
-#include "broker/config/machine.h"
-#include "protocol/base/clock.h"
-#include "protocol/base/log_sink.h"
-#include "protocol/base/result.h"
-
 namespace lvt::broker {
 
 /// The exit code of a process whose configuration is wrong (EX_CONFIG).
 inline constexpr int kConfigExitCode = 78;
 
-/// An address to listen on. `host` is a numeric address or a name; "::" means both families.
+/// An address to listen on. `host` is numeric; "::" means both families.
 struct ListenAddress {
     std::string host = "::";
     std::uint16_t port = 5672;  // 0: the system chooses
@@ -32,23 +32,23 @@ struct ListenAddress {
 
 /// tcp_listen_options.*; what is empty is left to the system.
 struct TcpOptions {
-    int backlog = 128;
+    int backlog = 1024;
     bool nodelay = true;
     bool keepalive = false;
     std::optional<int> sndbuf;  // bytes
     std::optional<int> recbuf;  // bytes
     /// Seconds to linger at close; empty where linger.on is false.
     std::optional<int> linger_s;
-    std::optional<Milliseconds> send_timeout;
 };
 
 /// What is logged where. An empty level means "none".
 struct LogConfig {
     bool console = true;
+    /// False: to stderr, which is the default of an ephemeral broker.
     bool console_to_stdout = true;
     bool console_json = false;
     std::optional<LogLevel> console_level = LogLevel::info;
-    /// Empty: no file. Absolute, or as given relative to the working directory.
+    /// Empty: no file.
     std::filesystem::path file;
     bool file_json = false;
     std::optional<LogLevel> file_level = LogLevel::info;
@@ -81,7 +81,7 @@ struct SlowStart {
     Milliseconds interval{50};
 };
 
-/// Overrides of what follows from the volume's and the machine's size; 0 = follow.
+/// Overrides of what follows from the volume's and the machine's size (budgets.h); 0 = follow.
 struct StorageOverrides {
     std::uint64_t journal_bytes = 0;
     std::uint64_t memtable_bytes = 0;
@@ -153,7 +153,7 @@ struct ConfigSources {
     std::vector<std::pair<std::string, std::string>> set;
     /// In memory, loopback and port 0, unless `set` says otherwise. The environment's and files' data dir and listeners are ignored.
     bool ephemeral = false;
-    Machine machine;
+    Machine machine = measure_machine();
     /// Told as they are (for example a file that RABBITMQ_CONFIG_FILE names and that does not exist).
     std::vector<std::string> warnings;
 };

@@ -1,11 +1,11 @@
 // What this machine gives: processors, memory, disk. Budgets and alarms follow it.
 #pragma once
 
+#include "protocol/base/result.h"
+
 #include <cstdint>
 #include <filesystem>
 #include <string>
-
-#include "protocol/base/result.h"
 
 namespace lvt::broker {
 

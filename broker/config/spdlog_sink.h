@@ -1,10 +1,10 @@
 // SpdlogSink: the executable's log, to the console and to a file. An embedded broker gets its sink from its host.
 #pragma once
 
-#include <memory>
-
 #include "broker/config/config.h"
 #include "protocol/base/log_sink.h"
+
+#include <memory>
 
 namespace lvt::broker {
 

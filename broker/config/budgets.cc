@@ -1,0 +1,34 @@
+#include "broker/config/budgets.h"
+
+#include <algorithm>
+
+namespace lvt::broker {
+
+Budgets budgets_of(const Config& config, std::uint64_t volume_bytes) {
+    constexpr std::uint64_t kMegabyte = 1024 * 1024;
+    Budgets budgets;
+    budgets.store = storage::budgets_for(volume_bytes, config.memory_total_bytes);
+    budgets.store.dir = config.data_dir.string();
+    if (config.storage.journal_bytes != 0) {
+        budgets.store.journal_bytes_max = config.storage.journal_bytes;
+        budgets.store.segment_bytes =
+            std::clamp(config.storage.journal_bytes / 8, kMegabyte, 64 * kMegabyte);
+    }
+    if (config.storage.memtable_bytes != 0)
+        budgets.store.memtable_bytes = config.storage.memtable_bytes;
+    if (config.storage.cache_bytes != 0) budgets.store.cache_bytes = config.storage.cache_bytes;
+    budgets.resident_bytes_max =
+        std::clamp(config.memory_limit_bytes / 4, 4 * kMegabyte, 128 * kMegabyte);
+    budgets.unsynced_bytes_max =
+        std::clamp(config.memory_limit_bytes / 16, kMegabyte, 16 * kMegabyte);
+    return budgets;
+}
+
+Result<Budgets> measure_budgets(const Config& config) {
+    if (config.data_dir.empty()) return budgets_of(config, 0);
+    Result<Volume> volume = volume_of(config.data_dir);
+    if (volume.has_error()) return std::move(volume).error();
+    return budgets_of(config, volume->total_bytes);
+}
+
+}  // namespace lvt::broker

@@ -1,0 +1,24 @@
+// What the broker's parts may use of this machine's memory and of its volume.
+#pragma once
+
+#include "broker/config/config.h"
+#include "storage/store_options.h"
+
+namespace lvt::broker {
+
+struct Budgets {
+    /// `dir` is the data directory.
+    storage::StoreOptions store;
+    /// Messages held in memory before what the store has is dropped from memory. Bytes.
+    std::uint64_t resident_bytes_max = 0;
+    /// Bytes handed to the store and not yet durable above which publishers are throttled.
+    std::uint64_t unsynced_bytes_max = 0;
+};
+
+/// From the configuration and the volume's size (0 where there is no volume: in memory).
+[[nodiscard]] Budgets budgets_of(const Config& config, std::uint64_t volume_bytes);
+
+/// Measures the volume of the data directory.
+[[nodiscard]] Result<Budgets> measure_budgets(const Config& config);
+
+}  // namespace lvt::broker

@@ -1,0 +1,163 @@
+#include "broker/config/environment.h"
+
+#include "broker/config/conf_file.h"
+#include "broker/config/data_dir.h"
+#include "broker/config/text_file.h"
+
+#include <fmt/format.h>
+
+namespace lvt::broker {
+namespace {
+
+class Reader {
+public:
+    Reader(const std::map<std::string, std::string>& environment, const std::string& host)
+        : environment_(environment), host_(host) {}
+
+    Result<EnvironmentSettings> read() {
+        LVT_TRY(copy_or_file("RABBITMQ_DEFAULT_USER", "default_user"));
+        LVT_TRY(copy_or_file("RABBITMQ_DEFAULT_PASS", "default_pass"));
+        LVT_TRY(copy_or_file("RABBITMQ_DEFAULT_VHOST", "default_vhost"));
+        node_name();
+        listener();
+        data_dir();
+        logs();
+        memory();
+        notes();
+        return std::move(out_);
+    }
+
+private:
+    const std::string* find(const std::string& name) const {
+        const auto found = environment_.find(name);
+        return found == environment_.end() || found->second.empty() ? nullptr : &found->second;
+    }
+
+    void assign(const std::string& variable, std::string key, std::string value) {
+        out_.assignments.push_back(
+            {std::move(key), std::move(value), "environment " + variable, Level::environment});
+    }
+
+    void copy(const std::string& variable, std::string key) {
+        if (const std::string* value = find(variable)) assign(variable, std::move(key), *value);
+    }
+
+    Result<void> copy_or_file(const std::string& variable, std::string key) {
+        const std::string* const path = find(variable + "_FILE");
+        if (!path) {
+            copy(variable, std::move(key));
+            return {};
+        }
+        if (find(variable))
+            return Error{
+                ErrorKind::invalid,
+                fmt::format(
+                    "environment {0}_FILE: {1}: {0} is set too, only one of them may be",
+                    variable,
+                    key)};
+        Result<std::string> text = read_text_file(*path, kConfBytesMax);
+        if (text.has_error())
+            return Error{
+                ErrorKind::invalid,
+                fmt::format("environment {}_FILE: {}: {}", variable, key, text.error().message)};
+        std::string value = std::move(text).value();
+        while (!value.empty() && (value.back() == '\n' || value.back() == '\r')) value.pop_back();
+        assign(variable + "_FILE", std::move(key), std::move(value));
+        return {};
+    }
+
+    void node_name() {
+        if (const std::string* name = find("RABBITMQ_NODENAME"))
+            assign("RABBITMQ_NODENAME", "node_name", complete_node_name(*name, host_));
+    }
+
+    void listener() {
+        const std::string* const port = find("RABBITMQ_NODE_PORT");
+        const std::string* const address = find("RABBITMQ_NODE_IP_ADDRESS");
+        if (!port && !address) return;
+        std::string value = port ? *port : "5672";
+        if (address && *address != "auto") value = *address + ":" + value;
+        assign(
+            port ? "RABBITMQ_NODE_PORT" : "RABBITMQ_NODE_IP_ADDRESS",
+            "listeners.tcp.default",
+            std::move(value));
+    }
+
+    void data_dir() {
+        for (const char* variable : kDataDirVariables)
+            if (find(variable)) return copy(variable, "data_dir");
+    }
+
+    void logs() {
+        if (const std::string* logs = find("RABBITMQ_LOGS")) {
+            assign("RABBITMQ_LOGS", "log.console", *logs == "-" ? "true" : "false");
+            assign("RABBITMQ_LOGS", "log.file", *logs == "-" ? "false" : *logs);
+        }
+        copy("RABBITMQ_LOG_BASE", "log.dir");
+        const std::string* const levels = find("RABBITMQ_LOG");
+        if (!levels) return;
+        // "debug", "connection=warning,info", "+color": categories but connection have no level here.
+        std::string_view rest = *levels;
+        while (!rest.empty()) {
+            const std::size_t end = std::min(rest.find(','), rest.size());
+            const std::string_view item = rest.substr(0, end);
+            rest.remove_prefix(std::min(end + 1, rest.size()));
+            if (item.starts_with("connection="))
+                assign("RABBITMQ_LOG", "log.connection.level", std::string{item.substr(11)});
+            else if (!item.empty() && item.find_first_of("=+-") == std::string_view::npos)
+                assign("RABBITMQ_LOG", "log.default.level", std::string{item});
+        }
+    }
+
+    /// "40%", "0.4" or an absolute size, as the image's entry point took it.
+    void memory() {
+        const char* const variable = "RABBITMQ_VM_MEMORY_HIGH_WATERMARK";
+        const std::string* const text = find(variable);
+        if (!text) return;
+        std::int64_t percent = 0;
+        if (text->back() == '%' &&
+            parse_integer(text->substr(0, text->size() - 1), 0, 100'000, percent).empty())
+            assign(
+                variable,
+                "vm_memory_high_watermark.relative",
+                fmt::format("{}.{:02}", percent / 100, percent % 100));
+        else if (text->find('.') != std::string::npos)
+            assign(variable, "vm_memory_high_watermark.relative", *text);
+        else
+            assign(variable, "vm_memory_high_watermark.absolute", *text);
+    }
+
+    void notes() {
+        static constexpr std::pair<const char*, const char*> kNotes[] = {
+            {"RABBITMQ_ERLANG_COOKIE", "nodes need no cookie here"},
+            {"RABBITMQ_ADVANCED_CONFIG_FILE", "Erlang terms are not read"},
+            {"RABBITMQ_ENABLED_PLUGINS_FILE", "there are no plugins"},
+            {"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "there is no Erlang runtime here"},
+            {"RABBITMQ_SERVER_ERL_ARGS", "there is no Erlang runtime here"},
+            {"RABBITMQ_SSL_CACERTFILE", "TLS comes with a later version"},
+            {"RABBITMQ_SSL_CERTFILE", "TLS comes with a later version"},
+            {"RABBITMQ_SSL_KEYFILE", "TLS comes with a later version"},
+        };
+        for (const auto& [variable, because] : kNotes)
+            if (find(variable))
+                out_.warnings.push_back(
+                    fmt::format("environment {} has no effect: {}", variable, because));
+    }
+
+    const std::map<std::string, std::string>& environment_;
+    const std::string& host_;
+    EnvironmentSettings out_;
+};
+
+}  // namespace
+
+Result<EnvironmentSettings> read_environment(
+    const std::map<std::string, std::string>& environment, const std::string& host) {
+    return Reader{environment, host}.read();
+}
+
+std::string complete_node_name(const std::string& name, const std::string& host) {
+    return name.find('@') == std::string::npos ? name + "@" + host : name;
+}
+
+}  // namespace lvt::broker

@@ -1,0 +1,25 @@
+// The environment's part of the configuration: the variables of the RabbitMQ image, and LEVERET_DATA_DIR.
+#pragma once
+
+#include "broker/config/key_rules.h"
+#include "protocol/base/result.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace lvt::broker {
+
+struct EnvironmentSettings {
+    std::vector<Assignment> assignments;
+    std::vector<std::string> warnings;
+};
+
+/// Empty variables count as absent. Reads the files that RABBITMQ_DEFAULT_*_FILE name. `host` completes a node name.
+[[nodiscard]] Result<EnvironmentSettings> read_environment(
+    const std::map<std::string, std::string>& environment, const std::string& host);
+
+/// "rabbit" or "rabbit@host" as RabbitMQ completes it.
+[[nodiscard]] std::string complete_node_name(const std::string& name, const std::string& host);
+
+}  // namespace lvt::broker

@@ -1,0 +1,73 @@
+// The keys that have an effect: pattern, default, and what a value does to the Config being made.
+#pragma once
+
+#include "broker/config/config.h"
+#include "broker/config/values.h"
+
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace lvt::broker {
+
+/// Where a value comes from; a later one wins.
+enum class Level { fallback, file, environment, set };
+
+/// A key, its value and its origin.
+struct Assignment {
+    std::string key;  // as written
+    std::string value;
+    std::string source;
+    Level level = Level::fallback;
+};
+
+/// A Config on its way: what several keys together decide.
+struct Draft {
+    Config config;
+    std::map<std::string, ListenAddress> listeners;  // by key
+    std::set<std::string> loopback_users;
+    std::set<std::string> default_user_tags;
+    double memory_fraction = 0;
+    std::optional<std::uint64_t> memory_limit;
+    double disk_fraction = 0;
+    std::optional<std::uint64_t> disk_limit;
+    std::uint64_t memory_override = 0;
+    bool linger = false;
+    int linger_timeout_s = 0;
+    std::optional<LogLevel> log_level;
+    std::string log_dir;
+    std::string log_file;
+};
+
+/// Keys of one group stand for one thing.
+enum class Group {
+    none,
+    listeners,          // what a level says replaces what lower levels said
+    loopback_users,     // what is said replaces the default
+    default_user_tags,  // the same
+    memory_limit,       // the last one wins
+    disk_limit,         // the same
+};
+
+struct KeyRule {
+    /// A last word `$` stands for any one word, handed to `take` as `name`.
+    std::string_view pattern;
+    /// Null: no default of its own, or one that load_config() works out.
+    const char* fallback = nullptr;
+    /// Takes the value; answers what was expected if it is wrong.
+    Expected (*take)(Draft& draft, const std::string& name, const std::string& value) = nullptr;
+    Group group = Group::none;
+    bool secret = false;
+};
+
+[[nodiscard]] std::span<const KeyRule> key_rules();
+
+/// Some keys have a second name; this is the first one.
+[[nodiscard]] std::string canonical_key(std::string_view key);
+
+/// Does `key` (as written) match? `$` is any one word, `*` at the end any number of them. `name` becomes the last word.
+[[nodiscard]] bool matches(std::string_view pattern, std::string_view key, std::string& name);
+
+}  // namespace lvt::broker
