@@ -1,8 +1,8 @@
 #include "broker/load/amqp_url.h"
 
-#include <charconv>
-
 #include <fmt/format.h>
+
+#include <charconv>
 
 namespace lvt::broker::load {
 namespace {
@@ -22,7 +22,8 @@ Result<Bytes> percent_decoded(ByteView text) {
         }
         const ByteView digits = text.substr(i + 1, 2);
         unsigned octet = 0;
-        const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), octet, 16);
+        const auto parsed =
+            std::from_chars(digits.data(), digits.data() + digits.size(), octet, 16);
         if (digits.size() != 2 || parsed.ptr != digits.data() + 2) {
             return invalid("broken percent escape", text);
         }

@@ -1,10 +1,10 @@
 // Where a broker listens and as whom to log in: amqp://user:password@host:port/vhost
 #pragma once
 
-#include <cstdint>
-
 #include "protocol/base/bytes.h"
 #include "protocol/base/result.h"
+
+#include <cstdint>
 
 namespace lvt::broker::load {
 

@@ -1,8 +1,8 @@
 #include "broker/load/bench.h"
 
-#include <cstdio>
-
 #include "broker/load/load_run.h"
+
+#include <cstdio>
 
 namespace lvt::broker {
 

@@ -3,6 +3,7 @@
 #include "protocol/amqp/frame_decoder.h"
 #include "protocol/amqp/method_frame.h"
 
+#include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,8 +15,6 @@
 #include <chrono>
 #include <cstring>
 #include <utility>
-
-#include <fmt/format.h>
 
 namespace lvt::broker::load {
 namespace {
@@ -220,11 +219,13 @@ Error ClientConnection::reason(Error error) {
 Result<void> ClientConnection::error_of(const amqp::Method& method) {
     if (const auto* close = std::get_if<amqp::ConnectionClose>(&method)) {
         return Error{
-            ErrorKind::io, fmt::format("connection closed: {} {}", close->reply_code, close->reply_text)};
+            ErrorKind::io,
+            fmt::format("connection closed: {} {}", close->reply_code, close->reply_text)};
     }
     if (const auto* close = std::get_if<amqp::ChannelClose>(&method)) {
         return Error{
-            ErrorKind::io, fmt::format("channel closed: {} {}", close->reply_code, close->reply_text)};
+            ErrorKind::io,
+            fmt::format("channel closed: {} {}", close->reply_code, close->reply_text)};
     }
     return {};
 }

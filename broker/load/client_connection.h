@@ -1,12 +1,12 @@
 // ClientConnection: the client's side of one AMQP connection on a blocking socket.
 #pragma once
 
-#include <atomic>
-
 #include "broker/load/amqp_url.h"
 #include "broker/load/frame_input.h"
 #include "protocol/amqp/method.h"
 #include "protocol/base/result.h"
+
+#include <atomic>
 
 namespace lvt::broker::load {
 

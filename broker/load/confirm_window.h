@@ -1,11 +1,11 @@
 // ConfirmWindow: which publishes of a channel the server has not confirmed yet, and since when.
 #pragma once
 
+#include "broker/load/histogram.h"
+
 #include <bit>
 #include <cstdint>
 #include <vector>
-
-#include "broker/load/histogram.h"
 
 namespace lvt::broker::load {
 

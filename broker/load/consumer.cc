@@ -19,11 +19,8 @@ Error malformed() { return Error{ErrorKind::io, "the server sent a malformed del
 }  // namespace
 
 Consumer::Consumer(
-    const LoadOptions& options,
-    std::vector<Source> sources,
-    std::uint8_t run,
-    ClientConnection connection,
-    RunControl& control)
+    const LoadOptions& options, std::vector<Source> sources, std::uint8_t run,
+    ClientConnection connection, RunControl& control)
     : options_(options), run_(run), connection_(std::move(connection)), control_(control) {
     for (Source& source : sources) {
         intakes_.emplace_back();
@@ -48,6 +45,7 @@ void Consumer::run() {
     }
     if (subscribed_ < intakes_.size()) control_.consumers_ready.count_down();
     progress_.done = true;
+    control_.worker_ended.release();
 }
 
 Result<void> Consumer::subscribe() {
@@ -94,10 +92,14 @@ Result<void> Consumer::on_frame(const amqp::Frame& frame) {
     }
     Intake& intake = intakes_[frame.channel - std::size_t{1}];
     switch (frame.type) {
-        case amqp::FrameType::method: return on_method(intake, frame);
-        case amqp::FrameType::header: return on_header(intake, frame.payload, frame.channel);
-        case amqp::FrameType::body: return on_body(intake, frame.payload, frame.channel);
-        case amqp::FrameType::heartbeat: return {};
+        case amqp::FrameType::method:
+            return on_method(intake, frame);
+        case amqp::FrameType::header:
+            return on_header(intake, frame.payload, frame.channel);
+        case amqp::FrameType::body:
+            return on_body(intake, frame.payload, frame.channel);
+        case amqp::FrameType::heartbeat:
+            return {};
     }
     return malformed();
 }
@@ -123,8 +125,7 @@ Result<void> Consumer::on_other_method(ByteView payload) {
     if (std::holds_alternative<amqp::BasicCancel>(*method)) {
         return Error{ErrorKind::io, "the server cancelled the consumer"};
     }
-    if (std::holds_alternative<amqp::BasicConsumeOk>(*method) &&
-        ++subscribed_ == intakes_.size()) {
+    if (std::holds_alternative<amqp::BasicConsumeOk>(*method) && ++subscribed_ == intakes_.size()) {
         control_.consumers_ready.count_down();
     }
     return {};

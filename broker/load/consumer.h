@@ -1,13 +1,13 @@
 // Consumer: one connection that consumes from one queue or several, and the thread function that does it.
 #pragma once
 
-#include <vector>
-
 #include "broker/load/client_connection.h"
 #include "broker/load/histogram.h"
 #include "broker/load/load_options.h"
 #include "broker/load/run_control.h"
 #include "broker/load/sequence_check.h"
+
+#include <vector>
 
 namespace lvt::broker::load {
 
@@ -21,11 +21,8 @@ public:
 
     /// Consumes from each source on a channel of its own. `control` outlives it.
     Consumer(
-        const LoadOptions& options,
-        std::vector<Source> sources,
-        std::uint8_t run,
-        ClientConnection connection,
-        RunControl& control);
+        const LoadOptions& options, std::vector<Source> sources, std::uint8_t run,
+        ClientConnection connection, RunControl& control);
 
     /// Opens the channels; before run().
     Result<void> prepare();

@@ -4,10 +4,10 @@
 // broker, which holds any split and any malice, is not needed.
 #pragma once
 
+#include "protocol/amqp/frame.h"
+
 #include <cstring>
 #include <vector>
-
-#include "protocol/amqp/frame.h"
 
 namespace lvt::broker::load {
 

@@ -1,18 +1,19 @@
 #include "broker/load/load_options.h"
 
-#include <cstdio>
-#include <optional>
+#include "broker/load/sequence_check.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include "broker/load/sequence_check.h"
+#include <cstdio>
+#include <optional>
 
 namespace lvt::broker::load {
 namespace {
 
 constexpr const char* kAbout =
-    "Loads any AMQP 0-9-1 broker and tells throughput, latency, loss, order, and the server's CPU and memory.\n"
+    "Loads any AMQP 0-9-1 broker and tells throughput, latency, loss, order, and the server's CPU "
+    "and memory.\n"
     "Exit code: 0 all well, 1 something was lost, reordered or duplicated, 2 the run failed.";
 
 void add_topology(CLI::App& app, LoadOptions& options, std::string& declare) {

@@ -1,12 +1,12 @@
 // LoadOptions: what `leveret bench` was asked to do.
 #pragma once
 
+#include "broker/load/amqp_url.h"
+
 #include <sys/types.h>
 
 #include <cstdint>
 #include <variant>
-
-#include "broker/load/amqp_url.h"
 
 namespace lvt::broker::load {
 

@@ -10,9 +10,12 @@ constexpr std::uint16_t kChannel = 1;
 /// Three shapes in turn; each fits "top.b<binding>.leaf" and no other binding's key.
 Bytes wildcard_key(std::uint32_t binding) {
     switch (binding % 3) {
-        case 0: return fmt::format("*.b{}.#", binding);
-        case 1: return fmt::format("#.b{}.*", binding);
-        default: return fmt::format("*.b{}.*", binding);
+        case 0:
+            return fmt::format("*.b{}.#", binding);
+        case 1:
+            return fmt::format("#.b{}.*", binding);
+        default:
+            return fmt::format("*.b{}.*", binding);
     }
 }
 
@@ -48,8 +51,7 @@ void LoadPlan::plan_producer(std::uint32_t producer) {
         return;
     }
     for (std::uint32_t b = 0; b < options_.bindings; ++b) {
-        out.push_back(
-            {fmt::format("top.b{}.leaf", b), stream_to(producer, b % options_.queues)});
+        out.push_back({fmt::format("top.b{}.leaf", b), stream_to(producer, b % options_.queues)});
     }
     if (options_.bindings > 0) return;
     std::uint32_t queue = producer % options_.queues;
@@ -74,7 +76,8 @@ std::vector<amqp::QueueBind> LoadPlan::bindings() const {
         binding.routing_key = std::move(key);
         out.push_back(std::move(binding));
     };
-    for (std::uint32_t b = 0; b < options_.bindings; ++b) bind(b % options_.queues, wildcard_key(b));
+    for (std::uint32_t b = 0; b < options_.bindings; ++b)
+        bind(b % options_.queues, wildcard_key(b));
     if (options_.bindings > 0) return out;
     for (std::uint32_t q = 0; q < options_.queues; ++q) {
         bind(q, options_.broadcast() ? options_.routing_key : queue_name(q));

@@ -1,11 +1,11 @@
 // LoadPlan: who publishes where and who consumes what.
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include "broker/load/client_connection.h"
 #include "broker/load/load_options.h"
+
+#include <cstdint>
+#include <vector>
 
 namespace lvt::broker::load {
 

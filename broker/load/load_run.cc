@@ -1,13 +1,12 @@
 #include "broker/load/load_run.h"
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <map>
-
-#include <fmt/format.h>
 
 namespace lvt::broker::load {
 namespace {
@@ -137,10 +136,9 @@ Result<void> LoadRun::begin() {
 void LoadRun::watch() {
     std::uint64_t last_count = 0;
     std::uint64_t last_move_ns = monotonic_ns();
-    const auto patience =
-        static_cast<std::uint64_t>(options_.drain_timeout_seconds * 1e9);
+    const auto patience = static_cast<std::uint64_t>(options_.drain_timeout_seconds * 1e9);
     for (int i = 0; !control_.abandon; ++i) {
-        std::this_thread::sleep_for(kWatchInterval);
+        (void)control_.worker_ended.try_acquire_for(kWatchInterval);
         if (i % kWatchesPerMemorySample == 0) watch_memory();
         const std::uint64_t now = monotonic_ns();
         const std::uint64_t count = published() + consumed();
@@ -161,8 +159,8 @@ void LoadRun::watch() {
 bool LoadRun::time_for_consumers_is_over(std::uint64_t now_ns) const {
     if (producers_.empty()) {
         const bool enough = options_.messages > 0 && consumed() >= options_.messages;
-        const bool late = options_.seconds > 0 &&
-                          seconds_between(baseline_.ns, now_ns) >= options_.seconds;
+        const bool late =
+            options_.seconds > 0 && seconds_between(baseline_.ns, now_ns) >= options_.seconds;
         return enough || late;
     }
     return !options_.drain || consumed() >= published() * plan_.copies();
@@ -248,9 +246,8 @@ void LoadRun::sum_up_consumers() {
 void LoadRun::sum_up_checks() {
     std::map<std::uint32_t, SequenceCheck> by_queue;
     for (const auto& consumer : consumers_) {
-        consumer->for_each_check([&](std::uint32_t queue, const SequenceCheck& check) {
-            by_queue[queue].merge(check);
-        });
+        consumer->for_each_check(
+            [&](std::uint32_t queue, const SequenceCheck& check) { by_queue[queue].merge(check); });
     }
     for (const auto& [queue, check] : by_queue) {
         report_.reordered += check.reordered();
@@ -276,7 +273,8 @@ void LoadRun::sum_up_cost() {
     const MachineSample machine = sample_machine();
     const std::uint64_t all = machine.all_ticks - baseline_.machine.all_ticks;
     const std::uint64_t steal = machine.steal_ticks - baseline_.machine.steal_ticks;
-    if (all > 0) report_.steal_percent = 100.0 * static_cast<double>(steal) / static_cast<double>(all);
+    if (all > 0)
+        report_.steal_percent = 100.0 * static_cast<double>(steal) / static_cast<double>(all);
     if (!report_.cost) return;
     const Result<CpuSample> cpu = sample_cpu(options_.server_pid);
     const Result<MemorySample> memory = sample_memory(options_.server_pid);

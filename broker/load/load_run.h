@@ -1,15 +1,15 @@
 // LoadRun: connects, declares, lets producers and consumers run, watches them, and sums up.
 #pragma once
 
-#include <memory>
-#include <optional>
-#include <thread>
-#include <vector>
-
 #include "broker/load/consumer.h"
 #include "broker/load/load_plan.h"
 #include "broker/load/producer.h"
 #include "broker/load/run_report.h"
+
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
 
 namespace lvt::broker::load {
 

@@ -18,18 +18,14 @@ constexpr std::uint32_t kNack = method_key(amqp::BasicNack::kClassId, amqp::Basi
 constexpr std::size_t kSettleBytes = 13;
 
 timespec to_timespec(std::uint64_t ns) {
-    return {
-        static_cast<time_t>(ns / 1'000'000'000u), static_cast<long>(ns % 1'000'000'000u)};
+    return {static_cast<time_t>(ns / 1'000'000'000u), static_cast<long>(ns % 1'000'000'000u)};
 }
 
 }  // namespace
 
 Producer::Producer(
-    const LoadOptions& options,
-    PublishFrames frames,
-    std::uint64_t messages,
-    ClientConnection connection,
-    RunControl& control)
+    const LoadOptions& options, PublishFrames frames, std::uint64_t messages,
+    ClientConnection connection, RunControl& control)
     : options_(options),
       frames_(std::move(frames)),
       messages_(messages),
@@ -56,6 +52,7 @@ void Producer::run() {
         outcome_ = connection_.close();
     }
     progress_.done = true;
+    control_.worker_ended.release();
 }
 
 std::size_t Producer::left() const {
@@ -107,10 +104,6 @@ Result<void> Producer::publish(std::size_t limit, std::uint64_t now_ns, const Pa
 Result<void> Producer::wait_until_due(std::uint64_t due_ns, std::uint64_t now_ns) {
     slept_ = true;
     const timespec pause = to_timespec(due_ns > now_ns ? due_ns - now_ns : 0);
-    if (!window_.active()) {
-        ::nanosleep(&pause, nullptr);
-        return {};
-    }
     pollfd readable{.fd = connection_.descriptor(), .events = POLLIN, .revents = 0};
     if (::ppoll(&readable, 1, &pause, nullptr) <= 0) return {};
     return take_confirms(ClientConnection::Wait::no);
@@ -129,9 +122,8 @@ Result<void> Producer::take_confirms(ClientConnection::Wait wait) {
 }
 
 Result<void> Producer::on_method(ByteView payload, std::uint64_t now_ns) {
-    const std::uint32_t key = payload.size() == kSettleBytes
-                                  ? load_big_endian<std::uint32_t>(payload.data())
-                                  : 0;
+    const std::uint32_t key =
+        payload.size() == kSettleBytes ? load_big_endian<std::uint32_t>(payload.data()) : 0;
     if (key == kAck || key == kNack) {
         const auto number = load_big_endian<std::uint64_t>(payload.data() + 4);
         const bool multiple = payload[12] & 1;

@@ -14,11 +14,8 @@ class Producer {
 public:
     /// `messages` to publish, 0 = until the time is over. `control` outlives it.
     Producer(
-        const LoadOptions& options,
-        PublishFrames frames,
-        std::uint64_t messages,
-        ClientConnection connection,
-        RunControl& control);
+        const LoadOptions& options, PublishFrames frames, std::uint64_t messages,
+        ClientConnection connection, RunControl& control);
 
     /// Opens the channel; before run().
     Result<void> prepare();

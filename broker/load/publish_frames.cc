@@ -1,9 +1,9 @@
 #include "broker/load/publish_frames.h"
 
-#include <algorithm>
-
 #include "protocol/amqp/method_frame.h"
 #include "protocol/base/random.h"
+
+#include <algorithm>
 
 namespace lvt::broker::load {
 namespace {

@@ -4,11 +4,11 @@
 //   message of destination 0 | of 1 | ... | of n-1 | of 0 | ...    the arena: whole rounds, at least 64 KB where they fit
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include "broker/load/load_plan.h"
 #include "broker/load/sequence_check.h"
+
+#include <cstdint>
+#include <vector>
 
 namespace lvt::broker::load {
 
@@ -28,7 +28,8 @@ public:
     /// About this much goes into one write.
     static constexpr std::size_t kWriteBytes = 64 * 1024;
 
-    PublishFrames(const PublishFramesOptions& options, const std::vector<Destination>& destinations);
+    PublishFrames(
+        const PublishFramesOptions& options, const std::vector<Destination>& destinations);
 
     struct Batch {
         ByteView octets;
@@ -42,7 +43,8 @@ public:
         std::size_t count = 0;
         std::size_t end = slots_[first].begin;
         const std::size_t begin = end;
-        while (count < limit && slot_ < slots_.size() && (count == 0 || end - begin < kWriteBytes)) {
+        while (count < limit && slot_ < slots_.size() &&
+               (count == 0 || end - begin < kWriteBytes)) {
             fill(slots_[slot_], stamp(count));
             end = slots_[slot_].end;
             ++slot_;

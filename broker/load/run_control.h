@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <ctime>
 #include <latch>
+#include <semaphore>
 
 namespace lvt::broker::load {
 
@@ -18,12 +19,15 @@ inline std::uint64_t monotonic_ns() {
 
 /// Any thread.
 struct RunControl {
-    explicit RunControl(std::ptrdiff_t consumers) : consumers_ready(consumers), start(1) {}
+    explicit RunControl(std::ptrdiff_t consumers)
+        : consumers_ready(consumers), start(1), worker_ended(0) {}
 
     /// Counted down by each consumer that has subscribed, or failed.
     std::latch consumers_ready;
     /// Producers wait for it.
     std::latch start;
+    /// Released by each worker at its end, so that the main thread looks at once.
+    std::counting_semaphore<> worker_ended;
     /// Consumers settle what they have and leave.
     std::atomic<bool> stop_consuming = false;
     /// Somebody failed or nothing moves any more: everybody leaves.

@@ -1,8 +1,8 @@
 #include "broker/load/run_report.h"
 
-#include <iterator>
-
 #include <fmt/format.h>
+
+#include <iterator>
 
 namespace lvt::broker::load {
 namespace {
@@ -83,7 +83,8 @@ void add_cost(Bytes& out, const RunReport& report) {
         us_per(cost.system_ns, messages),
         report.steal_percent);
     add(out,
-        "memory     anonymous {:.1f}, peak {:.1f}, end {:.1f} MB; resident {:.1f}, {:.1f}, {:.1f} MB\n",
+        "memory     anonymous {:.1f}, peak {:.1f}, end {:.1f} MB; resident {:.1f}, {:.1f}, {:.1f} "
+        "MB\n",
         megabytes(cost.memory_start.anonymous_kb),
         megabytes(cost.memory_peak.anonymous_kb),
         megabytes(cost.memory_end.anonymous_kb),
@@ -106,7 +107,8 @@ Bytes to_text(const RunReport& report, const LoadOptions& options) {
     add(out, "{}\n", report.server);
     if (options.producers > 0) {
         add(out, "published  {} at {:.0f}/s", report.published, report.publish_rate());
-        if (options.confirm > 0) add(out, "; confirmed {}, nacked {}", report.confirmed, report.nacked);
+        if (options.confirm > 0)
+            add(out, "; confirmed {}, nacked {}", report.confirmed, report.nacked);
         add(out, "\n");
     }
     if (options.consumers > 0) {

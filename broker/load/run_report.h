@@ -1,12 +1,12 @@
 // RunReport: what a run of the load tool found, and its two printed forms.
 #pragma once
 
-#include <optional>
-#include <vector>
-
 #include "broker/load/histogram.h"
 #include "broker/load/load_options.h"
 #include "broker/load/server_probe.h"
+
+#include <optional>
+#include <vector>
 
 namespace lvt::broker::load {
 

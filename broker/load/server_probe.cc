@@ -1,11 +1,11 @@
 #include "broker/load/server_probe.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-
-#include <fmt/format.h>
 
 namespace lvt::broker::load {
 namespace {

@@ -1,13 +1,13 @@
 // ServerProbe: what the server's process and the machine spent, from /proc.
 #pragma once
 
+#include "protocol/base/bytes.h"
+#include "protocol/base/result.h"
+
 #include <sys/types.h>
 
 #include <cstdint>
 #include <optional>
-
-#include "protocol/base/bytes.h"
-#include "protocol/base/result.h"
 
 namespace lvt::broker::load {
 
