@@ -1,0 +1,132 @@
+// Channel: publishes and their confirms.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "broker/session/channel.h"
+#include "protocol/amqp/method_frame.h"
+
+namespace lvt::broker {
+namespace {
+
+using amqp::AmqpError;
+using amqp::AmqpResult;
+using amqp::ReplyCode;
+
+AmqpError publish_error(ReplyCode code, Bytes text) {
+    return AmqpError{
+        code, std::move(text), amqp::BasicPublish::kClassId, amqp::BasicPublish::kMethodId};
+}
+
+}  // namespace
+
+AmqpResult<void> Channel::on_publish(const amqp::FusedPublish& publish) {
+    if (publish.immediate)
+        return publish_error(ReplyCode::not_implemented, "immediate=true");
+    auto checked = check_publish(publish.scan, publish.body.size());
+    if (checked.has_error()) return checked;
+    const MessageParts parts{
+        publish.exchange,
+        publish.routing_key,
+        publish.properties,
+        publish.body.size(),
+        publish.scan.priority,
+        publish.scan.persistent()};
+    emit_publish(
+        MessageBuilder::build(session_.pool, parts, publish.body), publish.mandatory);
+    return {};
+}
+
+AmqpResult<void> Channel::on_content_header(const amqp::AssemblyStep& step) {
+    const auto& method = std::get<amqp::BasicPublish>(assembler_.method());
+    const ByteView properties = step.properties.bytes();
+    const auto scan = amqp::scan_properties(properties);
+    ASSERT(scan);
+    auto checked = check_publish(*scan, step.body_size);
+    if (checked.has_error()) {
+        refusal_ = std::make_unique<AmqpError>(std::move(checked).error());
+    } else {
+        builder_ = MessageBuilder(
+            session_.pool,
+            MessageParts{
+                method.exchange,
+                method.routing_key,
+                properties,
+                step.body_size,
+                scan->priority,
+                scan->persistent()});
+    }
+    return step.complete ? finish_publish() : AmqpResult<void>();
+}
+
+AmqpResult<void> Channel::finish_publish() {
+    if (const auto refusal = std::move(refusal_)) return std::move(*refusal);
+    emit_publish(
+        builder_.finish(), std::get<amqp::BasicPublish>(assembler_.method()).mandatory);
+    return {};
+}
+
+AmqpResult<void> Channel::check_publish(
+    const amqp::PropertiesScan& scan, std::uint64_t body_size) const {
+    if (body_size > session_.options.max_message_size) {
+        return publish_error(
+            ReplyCode::precondition_failed,
+            fmt::format(
+                "message size {} is larger than configured max size {}",
+                body_size,
+                session_.options.max_message_size));
+    }
+    if (scan.has(amqp::property::kUserId) && scan.user_id != session_.user) {
+        return publish_error(
+            ReplyCode::precondition_failed,
+            fmt::format(
+                "user_id property set to '{}' but authenticated user was '{}'",
+                scan.user_id,
+                session_.user));
+    }
+    return {};
+}
+
+void Channel::emit_publish(MessagePtr message, bool mandatory) {
+    ++session_.stats.publishes;
+    const std::uint64_t seqno = confirming_ ? ++last_seqno_ : 0;
+    session_.commands.emplace_back(
+        std::in_place_type<Publish>,
+        Publish{session_.id, id(), mandatory, seqno, std::move(message)});
+}
+
+void Channel::on_confirm(const Confirm& confirm) {
+    // Never a number that was not given.
+    confirms_.decide(confirm.first, std::min(confirm.last, last_seqno_), confirm.nack);
+}
+
+void Channel::flush_confirms() {
+    if (!confirms_.dirty()) return;
+    auto& frames = session_.confirm_frames;
+    confirms_.flush(frames);
+    for (const ConfirmFrame& frame : frames) {
+        if (frame.nack) {
+            amqp::BasicNack nack;
+            nack.delivery_tag = frame.publish_seqno;
+            session_.send(number_, nack);
+        } else {
+            char* const to = session_.output.reserve(amqp::kAckFrameBytes);
+            amqp::put_ack_frame(to, number_, frame.publish_seqno, frame.multiple);
+            session_.output.commit(amqp::kAckFrameBytes);
+        }
+    }
+    frames.clear();
+}
+
+void Channel::on_return(const ReturnMessage& returned) {
+    amqp::BasicReturn method;
+    method.reply_code = static_cast<std::uint16_t>(returned.code);
+    method.reply_text = amqp::reply_code_name(returned.code);
+    method.exchange = Bytes(returned.message->exchange());
+    method.routing_key = Bytes(returned.message->routing_key());
+    encode_with_content(
+        session_.output, number_, method, *returned.message, session_.frame_max);
+}
+
+}  // namespace lvt::broker

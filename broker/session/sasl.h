@@ -1,0 +1,24 @@
+// SASL: user and password out of the response of connection.start-ok.
+#pragma once
+
+#include "protocol/amqp/amqp_error.h"
+#include "protocol/base/bytes.h"
+
+namespace lvt::broker {
+
+/// In the order in which they are offered.
+inline constexpr ByteView kMechanisms = "AMQPLAIN PLAIN";
+
+struct Credentials {
+    Bytes user;
+    Bytes password;
+};
+
+///   PLAIN:     0 user 0 password
+///   AMQPLAIN:  a table without its length: LOGIN, PASSWORD (long strings)
+///
+/// command_invalid for a mechanism that was not offered, syntax_error for a malformed response. The error's text does not
+/// repeat the response.
+amqp::AmqpResult<Credentials> parse_credentials(ByteView mechanism, ByteView response);
+
+}  // namespace lvt::broker

@@ -1,0 +1,59 @@
+// SessionContext: what a connection and its channels share.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "broker/core/command.h"
+#include "broker/session/confirm_tracker.h"
+#include "broker/session/output_buffer.h"
+#include "broker/session/pending_deliveries.h"
+#include "broker/session/session_options.h"
+#include "protocol/amqp/method.h"
+#include "protocol/amqp/method_frame.h"
+#include "protocol/base/random.h"
+
+namespace lvt::broker {
+
+/// What the client said of itself in connection.start-ok.
+struct ClientCapabilities {
+    bool consumer_cancel_notify = false;
+    bool connection_blocked = false;
+    bool authentication_failure_close = false;
+};
+
+/// Since the connection began.
+struct SessionStats {
+    std::uint64_t received_bytes = 0;
+    std::uint64_t sent_bytes = 0;
+    std::uint64_t publishes = 0;
+    std::uint64_t deliveries = 0;
+    std::uint64_t settled = 0;
+};
+
+/// Owned by the connection; one lane's thread.
+struct SessionContext {
+    SessionId id;
+    const SessionOptions& options;
+    MessagePool& pool;
+    Random& random;
+    /// To the core.
+    CommandBatch& commands;
+    /// To the socket.
+    OutputBuffer output;
+    PendingDeliveries pending;
+    std::uint32_t frame_max = amqp::kFrameMaxLowest;
+    Bytes user;
+    ClientCapabilities capabilities;
+    SessionStats stats;
+    /// Memory to work in; empty between two uses.
+    std::vector<ConfirmFrame> confirm_frames;
+
+    void send(std::uint16_t channel, const amqp::Method& method) {
+        Bytes frame;
+        amqp::encode_method_frame(frame, channel, method);
+        output.append(frame);
+    }
+};
+
+}  // namespace lvt::broker
