@@ -38,7 +38,6 @@ public:
     /// A message that gets another place in its queue; its counts go along.
     void add_moved(const QueuedMessage& entry, storage::QueueUid queue);
     void add_metadata(const MetadataCommand& command);
-    void add_floor(storage::QueueUid queue, storage::Seq floor) { record_.floor(queue, floor); }
     void add_delivering(storage::QueueUid queue) { record_.delivering(queue); }
     void add_delivered_at_stop(storage::QueueUid queue, const std::vector<storage::SeqRun>& runs) {
         record_.delivered_at_stop(queue, runs);
@@ -52,9 +51,9 @@ public:
     void request() { requested_ = true; }
     /// A commit should be made now: there is something, and no commit is under way or a lot has come together.
     bool due(Milliseconds now) const;
-    /// When settled runs are to be written at the latest.
+    /// When settled runs are to be written at the latest. Nothing while a commit is under way: they follow it.
     std::optional<Milliseconds> deadline() const {
-        return dirty_.empty() ? std::nullopt : dirty_deadline_;
+        return dirty_.empty() || !in_flight_.empty() ? std::nullopt : dirty_deadline_;
     }
     /// Makes commits of all there is and begins a new ticket. Answers the last commit of the old one.
     storage::Lsn build(std::vector<StoreRequest>& out, const Topology& topology);

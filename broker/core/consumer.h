@@ -129,6 +129,8 @@ struct Consumer {
     /// basic.qos, per consumer; limit 0 = none.
     Credit prefetch;
     SlowStart slow_start;
+    /// A timer will look at slow_start.
+    bool slow_start_armed = false;
     /// basic.qos with global: one window for the channel. Ack mode only.
     Credit* channel_credit = nullptr;
     /// Octets on their way to the connection (kDeliveryWindowBytes).

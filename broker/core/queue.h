@@ -39,6 +39,8 @@ struct QueueDurability {
 
     /// Persistent messages with smaller seqs can be read from the store.
     storage::Seq stored_end = 1;
+    /// The store was told that it may forget what is below.
+    storage::Seq reclaimed_end = 1;
     /// (lsn, end): persistent messages below `end` are in commits up to `lsn`. Ascending; some may be merged.
     std::vector<std::pair<storage::Lsn, storage::Seq>> commit_marks;
 

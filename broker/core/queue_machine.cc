@@ -141,6 +141,7 @@ bool QueueMachine::eligible(Consumer& consumer, Time now) {
         Credit& own = consumer.prefetch;
         if (own.limit == 0 && own.used >= consumer.slow_start.window()) {
             consumer.slow_start.on_full(now.monotonic);
+            if (!consumer.slow_start_armed) filled_.push_back(&consumer);
             park(consumer, own);
             return false;
         }

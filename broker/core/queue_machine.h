@@ -91,8 +91,12 @@ public:
     /// Strict round robin among those with credit; parks those without. Nothing where no message is at hand or nobody
     /// may have one.
     std::optional<HandOut> hand_out(Time now);
+    /// Consumers whose slow start window has become full since the last call: they want a look at SlowStart::full_since().
+    std::vector<Consumer*> take_filled() { return std::exchange(filled_, {}); }
     /// True where a ready message and a consumer in the round exist.
     bool can_hand_out() const { return !round_.empty() && !head_.empty(); }
+    /// A consumer in the round could take more than there is at hand.
+    bool consumer_waits() const { return !round_.empty(); }
     bool wants_page_in() const { return head_.empty() && cold_.active(); }
 
 private:
@@ -118,6 +122,7 @@ private:
     std::uint64_t resident_bytes_ = 0;
     std::vector<Consumer*> consumers_;
     Ring<Consumer*> round_;
+    std::vector<Consumer*> filled_;
 };
 
 }  // namespace lvt::broker

@@ -47,4 +47,10 @@ std::vector<SeqRun> SeqSet::runs() const {
     return out;
 }
 
+std::vector<SeqRun> SeqSet::all_runs() const {
+    std::vector<SeqRun> out = runs();
+    if (floor_ > 1) out.insert(out.begin(), SeqRun{1, floor_ - 1});
+    return out;
+}
+
 }  // namespace lvt::broker

@@ -33,7 +33,8 @@ public:
     void raise_floor(storage::Seq floor);
     /// The runs above the floor, ascending.
     std::vector<storage::SeqRun> runs() const;
-    bool runs_empty() const { return runs_.empty(); }
+    /// Everything in it, from 1 on.
+    std::vector<storage::SeqRun> all_runs() const;
     void clear() {
         floor_ = 1;
         runs_.clear();

@@ -1,0 +1,128 @@
+#include "broker/core/core.h"
+
+#include "broker/core/core_state.h"
+
+namespace lvt::broker {
+
+Core::Core(CoreOptions options, std::size_t lanes, Random& random, LogSink& log)
+    : state_(std::make_unique<CoreState>(std::move(options), lanes, random, log)) {}
+Core::~Core() = default;
+
+storage::RecoveryVisitor& Core::recovery() { return *state_; }
+Result<void> Core::finish_recovery(storage::Lsn last, Time now) {
+    return state_->finish_recovery(last, now);
+}
+void Core::apply(LaneIndex lane, CommandBatch& batch, Time now) { state_->apply(lane, batch, now); }
+void Core::on_durable(storage::Lsn lsn, Time now) { state_->on_durable(lsn, now); }
+void Core::on_read(storage::ColdBatch batch, Time) { state_->on_read(std::move(batch)); }
+void Core::on_want_snapshot(storage::Lsn, Time) { state_->on_want_snapshot(); }
+void Core::on_retired(storage::Lsn last, Time) { state_->on_retired(last); }
+void Core::on_alarm(AlarmState alarm, Time now) { state_->on_alarm(alarm, now); }
+void Core::on_timer(Time now) { state_->on_timer(now); }
+TurnOutput& Core::end_turn(Time now) { return state_->end_turn(now); }
+std::optional<Milliseconds> Core::next_deadline() const { return state_->next_deadline(); }
+void Core::begin_stop(Time now) { state_->begin_stop(now); }
+bool Core::stopped() const { return state_->stopped(); }
+CoreStatus Core::status() const { return state_->status(); }
+std::vector<QueueListing> Core::list_queues(ByteView vhost) const {
+    return state_->list_queues(vhost);
+}
+std::vector<ConnectionListing> Core::list_connections() const {
+    return state_->list_connections();
+}
+std::vector<Bytes> Core::list_vhosts() const {
+    std::vector<Bytes> out;
+    for (const auto& [name, vhost] : state_->topology().vhosts()) out.push_back(name);
+    return out;
+}
+std::vector<UserListing> Core::list_users() const {
+    std::vector<UserListing> out;
+    for (const auto& [name, user] : state_->topology().users()) out.push_back({name, user.tags});
+    return out;
+}
+
+CoreState::CoreState(CoreOptions options, std::size_t lanes, Random& random, LogSink& log)
+    : options_(std::move(options)),
+      random_(random),
+      log_(log),
+      commits_(options_.durable),
+      sessions_(lanes) {
+    output_.effects.resize(lanes);
+}
+
+void CoreState::apply(LaneIndex lane, CommandBatch& batch, Time now) {
+    now_ = now;
+    lane_ = lane;
+    for (LaneCommand& command : batch) {
+        std::visit([&](auto& c) { perform(c); }, command);
+    }
+    batch.clear();
+}
+
+void CoreState::on_durable(storage::Lsn lsn, Time now) {
+    now_ = now;
+    commits_.on_durable(lsn);
+    run_waiters();
+    if (any_held_back_) release_held_back();
+}
+
+void CoreState::on_alarm(AlarmState alarm, Time now) {
+    now_ = now;
+    if (alarm == alarm_) return;
+    alarm_ = alarm;
+    log_.log(
+        LogLevel::warning, "resource alarms: memory {}, disk {}", alarm.memory ? "on" : "off",
+        alarm.disk ? "on" : "off");
+    if (any_held_back_) release_held_back();
+}
+
+void CoreState::on_timer(Time now) {
+    now_ = now;
+    run_slow_start();
+}
+
+/// Every event source ends here. Hand-outs come first: what is settled by them need not be written.
+TurnOutput& CoreState::end_turn(Time now) {
+    now_ = now;
+    do {
+        run_queues();
+        if (snapshot_wanted_ || commits_.due(now.monotonic)) build_commit();
+    } while (run_waiters() || !to_run_.empty());
+    if (commits_.enabled()) page_out_if_needed();
+    if (stopping_ && !stop_ticket_) write_clean_stop();
+    failed_channels_.clear();
+    return output_;
+}
+
+void CoreState::build_commit() {
+    const Ticket built = commits_.ticket();
+    const storage::Lsn last = commits_.build(output_.store, topology_);
+    if (!std::exchange(snapshot_wanted_, false)) return;
+    wait({built, {}, Waiter::SnapshotReady{make_snapshot(last)}});
+}
+
+std::optional<Milliseconds> CoreState::next_deadline() const {
+    std::optional<Milliseconds> deadline = commits_.deadline();
+    if (!slow_starts_.empty()) {
+        const Milliseconds slow_start = slow_starts_.front().first;
+        deadline = deadline ? std::min(*deadline, slow_start) : slow_start;
+    }
+    return deadline;
+}
+
+void CoreState::begin_stop(Time now) {
+    now_ = now;
+    stopping_ = true;
+    for (auto& lane : sessions_) {
+        for (auto& session : lane) {
+            if (!session || session->closing) continue;
+            effects(session->lane)
+                .push_back(SessionFailed{
+                    session->id,
+                    {amqp::ReplyCode::connection_forced,
+                     "broker forced connection closure with reason 'shutdown'"}});
+        }
+    }
+}
+
+}  // namespace lvt::broker

@@ -1,0 +1,265 @@
+// Consume, cancel, get, qos, recover, and the methods that need no room of their own.
+#include "broker/core/core_state.h"
+
+namespace lvt::broker {
+
+using amqp::AmqpError;
+using amqp::ReplyCode;
+
+namespace {
+
+/// Names the method in an error that has none yet.
+template <class M>
+AmqpError caused_by(AmqpError error) {
+    if (error.class_id == 0) {
+        error.class_id = M::kClassId;
+        error.method_id = M::kMethodId;
+    }
+    return error;
+}
+
+AmqpError precondition_failed(Bytes text) {
+    return {ReplyCode::precondition_failed, std::move(text)};
+}
+
+}  // namespace
+
+void CoreState::perform(Perform& command) {
+    ChannelState* const channel = addressed(command.session, command.channel);
+    if (!channel || deferred(*channel, command)) return;
+    const auto run = [&]<class M>(const M& method) {
+        Done done;
+        if constexpr (requires { topology(*channel, method); }) done = topology(*channel, method);
+        else if constexpr (requires { basic(*channel, method); }) done = basic(*channel, method);
+        else done = AmqpError{ReplyCode::command_invalid, "unimplemented method"};
+        if (done.has_error()) fail(*channel, caused_by<M>(std::move(done).error()));
+    };
+    std::visit(run, *command.method);
+}
+
+Done CoreState::basic(ChannelState& channel, const amqp::ChannelFlow& method) {
+    if (!method.active) return AmqpError{ReplyCode::not_implemented, "active=false"};
+    reply(channel, amqp::ChannelFlowOk{true});
+    return {};
+}
+
+Done CoreState::basic(ChannelState& channel, const amqp::AccessRequest&) {
+    reply(channel, amqp::AccessRequestOk{1});
+    return {};
+}
+
+Done CoreState::basic(ChannelState& channel, const amqp::ConfirmSelect& method) {
+    if (channel.mode == ChannelMode::transaction) {
+        return precondition_failed("cannot switch from tx to confirm mode");
+    }
+    channel.mode = ChannelMode::confirm;
+    if (!method.nowait) reply(channel, amqp::ConfirmSelectOk{});
+    return {};
+}
+
+Done CoreState::basic(ChannelState& channel, const amqp::TxSelect&) {
+    if (channel.mode == ChannelMode::confirm) {
+        return precondition_failed("cannot switch from confirm to tx mode");
+    }
+    channel.mode = ChannelMode::transaction;
+    reply(channel, amqp::TxSelectOk{});
+    return {};
+}
+
+Done CoreState::basic(ChannelState& channel, const amqp::TxCommit&) {
+    if (channel.mode != ChannelMode::transaction) {
+        return precondition_failed("channel is not transactional");
+    }
+    commit_transaction(channel);
+    return {};
+}
+
+Done CoreState::basic(ChannelState& channel, const amqp::TxRollback&) {
+    if (channel.mode != ChannelMode::transaction) {
+        return precondition_failed("channel is not transactional");
+    }
+    channel.transaction.clear();
+    reply(channel, amqp::TxRollbackOk{});
+    return {};
+}
+
+Done CoreState::basic(ChannelState& channel, const amqp::BasicQos& method) {
+    if (method.prefetch_size != 0) {
+        return AmqpError{
+            ReplyCode::not_implemented,
+            fmt::format("prefetch_size!=0 ({})", method.prefetch_size)};
+    }
+    if (method.global) {
+        channel.credit.limit = method.prefetch_count;
+        release(channel.credit, 0);
+    } else {
+        channel.prefetch = method.prefetch_count;
+    }
+    reply(channel, amqp::BasicQosOk{});
+    return {};
+}
+
+void CoreState::perform(Consume& command) {
+    ChannelState* const channel = addressed(command.session, command.channel);
+    if (!channel || deferred(*channel, command)) return;
+    const Done done = consume(*channel, command);
+    if (done.has_error()) fail(*channel, caused_by<amqp::BasicConsume>(done.error()));
+}
+
+Done CoreState::consume(ChannelState& channel, Consume& command) {
+    const amqp::BasicConsume& method = *command.method;
+    const auto name = resolve_queue_name(channel, method.queue);
+    if (name.has_error()) return name.error();
+    const auto found = accessible_queue(channel, *name);
+    if (found.has_error()) return found.error();
+    Queue& queue = **found;
+    const Done right = check_right(*channel.session, Right::read, "queue", queue.name);
+    if (right.has_error()) return right;
+    if (queue.has_exclusive_consumer || (method.exclusive && !queue.machine.consumers().empty())) {
+        return AmqpError{
+            ReplyCode::access_refused,
+            fmt::format("queue '{}' in vhost '{}' in exclusive use", queue.name,
+                        queue.vhost->name())};
+    }
+    auto consumer = std::make_unique<Consumer>();
+    consumer->channel = &channel;
+    consumer->queue = &queue;
+    consumer->slot = command.slot;
+    consumer->tag = method.consumer_tag;
+    consumer->no_ack = method.no_ack;
+    consumer->exclusive = method.exclusive;
+    consumer->prefetch.limit = channel.prefetch;
+    const bool unlimited = channel.prefetch == 0 && channel.credit.limit == 0;
+    consumer->slow_start = SlowStart(unlimited ? options_.slow_start_window : 0);
+    consumer->channel_credit = &channel.credit;
+    consumer->session_credit = &channel.session->delivery_credit;
+    consumer->id = ++last_consumer_id_;
+    if (channel.consumers.size() <= command.slot) channel.consumers.resize(command.slot + 1);
+    ASSERT(!channel.consumers[command.slot] || !channel.consumers[command.slot]->queue);
+    channel.consumers[command.slot] = std::move(consumer);
+    Consumer& added = *channel.consumers[command.slot];
+    consumers_[added.id] = &added;
+    queue.had_consumer = true;
+    queue.has_exclusive_consumer = method.exclusive;
+    queue.machine.add(added);
+    if (!method.no_wait) reply(channel, amqp::BasicConsumeOk{method.consumer_tag});
+    open_for_delivery(queue);
+    list_to_run(queue);
+    return {};
+}
+
+void CoreState::perform(Cancel& command) {
+    ChannelState* const channel = addressed(command.session, command.channel);
+    if (!channel || deferred(*channel, command)) return;
+    Consumer* const consumer = command.slot ? channel->consumer(command.slot) : nullptr;
+    if (consumer) {
+        Queue* const queue = consumer->queue;
+        remove_consumer(*consumer);
+        // What never went out is taken back; what is in the client's hands stays there.
+        std::vector<QueuedMessage> taken_back;
+        std::uint64_t count = 0;
+        const DeliveryIndex end = consumer->unacked.next_index();
+        for (DeliveryIndex i = command.encoded; i < end; ++i) {
+            if (!consumer->unacked.find(i)) continue;
+            Unacked unacked = consumer->unacked.take(i);
+            unacked.entry.delivered = unacked.was_delivered;
+            --unacked.entry.delivery_count;
+            ++count;
+            if (!queue) continue;
+            --queue->unacked;
+            taken_back.push_back(std::move(unacked.entry));
+        }
+        if (queue) give_back(*queue, std::move(taken_back));
+        release(channel->credit, count);
+        if (queue) queue_lost_consumer(*queue);
+    }
+    if (!command.no_wait) reply(*channel, amqp::BasicCancelOk{command.consumer_tag});
+}
+
+void CoreState::remove_consumer(Consumer& consumer) {
+    Queue* const queue = std::exchange(consumer.queue, nullptr);
+    consumers_.erase(consumer.id);
+    if (!queue) return;
+    if (consumer.exclusive) queue->has_exclusive_consumer = false;
+    queue->machine.remove(consumer);
+}
+
+void CoreState::queue_lost_consumer(Queue& queue) {
+    if (queue.auto_delete && queue.had_consumer && queue.machine.consumers().empty()) {
+        delete_queue(queue);
+    }
+}
+
+void CoreState::perform(Recover& command) {
+    ChannelState* const channel = addressed(command.session, command.channel);
+    if (!channel || deferred(*channel, command)) return;
+    const auto encoded = [&](ConsumerSlot slot) -> DeliveryIndex {
+        for (const SlotProgress& entry : command.progress) {
+            if (entry.slot == slot) return entry.encoded;
+        }
+        return 0;
+    };
+    for (auto& consumer : channel->consumers) {
+        if (!consumer) continue;
+        const std::uint64_t before = consumer->unacked.count();
+        return_below(consumer->unacked, encoded(consumer->slot));
+        const std::uint64_t count = before - consumer->unacked.count();
+        release(consumer->prefetch, count);
+        release(channel->credit, count);
+    }
+    return_below(channel->gets, channel->gets.next_index());
+    if (!command.no_wait) reply(*channel, amqp::BasicRecoverOk{});
+}
+
+Done CoreState::basic(ChannelState& channel, const amqp::BasicGet& method) {
+    const auto name = resolve_queue_name(channel, method.queue);
+    if (name.has_error()) return name.error();
+    const auto found = accessible_queue(channel, *name);
+    if (found.has_error()) return found.error();
+    Queue& queue = **found;
+    const Done right = check_right(*channel.session, Right::read, "queue", queue.name);
+    if (right.has_error()) return right;
+    if (queue.machine.ready() == 0) {
+        reply(channel, amqp::BasicGetEmpty{});
+        return {};
+    }
+    const bool closed = !may_hand_out(queue);
+    if (closed || queue.machine.wants_page_in()) {
+        // The same method again when the queue is ready for it.
+        pause(channel);
+        channel.deferred.push_front(Perform{
+            channel.session->id, channel.id, std::make_unique<amqp::Method>(method)});
+        if (closed) {
+            open_for_delivery(queue);
+            wait({commits_.ticket(), key_of(channel), Waiter::HeldReply{nullptr}});
+            commits_.request();
+        } else {
+            queue.waiting_gets.push_back(key_of(channel));
+            request_page_in(queue);
+        }
+        return {};
+    }
+    hand_to_get(channel, queue, method.no_ack);
+    return {};
+}
+
+void CoreState::hand_to_get(ChannelState& channel, Queue& queue, bool no_ack) {
+    QueuedMessage entry = *queue.machine.take();
+    ++delivered_;
+    GotMessage got{channel.session->id, channel.id, entry.delivered, no_ack, 0, 0, entry.message};
+    got.message_count = static_cast<std::uint32_t>(queue.machine.ready());
+    const std::uint64_t ordinal = channel.next_ordinal++;
+    if (no_ack) {
+        settle_on_disk(queue, entry.seq, *entry.message);
+        if (queue.persistent) channel.last_ticket = commits_.ticket();
+    } else {
+        ++queue.unacked;
+        const bool was_delivered = std::exchange(entry.delivered, true);
+        ++entry.delivery_count;
+        got.index =
+            channel.gets.push({std::move(entry), queue.uid, ordinal, was_delivered, false});
+    }
+    effects(channel.session->lane).push_back(std::move(got));
+}
+
+}  // namespace lvt::broker

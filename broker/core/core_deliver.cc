@@ -1,0 +1,326 @@
+// Hand-outs, settles and returns; what is paged out and in.
+#include <algorithm>
+
+#include "broker/core/core_state.h"
+#include "broker/core/message_codec.h"
+
+namespace lvt::broker {
+
+using storage::Seq;
+
+namespace {
+
+/// Design 7.3: without any ack, so many hand-outs of a closing channel count as tried.
+constexpr std::uint64_t kTriedWithoutAck = 8;
+constexpr std::size_t kReadBytes = 1024 * 1024;
+/// What a queue keeps in memory at its head when the rest is paged out.
+constexpr std::uint64_t kHeadBytes = 256 * 1024;
+
+}  // namespace
+
+void CoreState::list_to_run(Queue& queue) {
+    if (queue.listed_to_run) return;
+    queue.listed_to_run = true;
+    to_run_.push_back(queue.uid);
+}
+
+void CoreState::run_queues() {
+    while (!to_run_.empty()) {
+        running_.swap(to_run_);
+        for (const storage::QueueUid uid : running_) {
+            Queue* const queue = topology_.find_queue(uid);
+            if (!queue) continue;
+            queue->listed_to_run = false;
+            run_queue(*queue);
+        }
+        running_.clear();
+    }
+}
+
+bool CoreState::may_hand_out(const Queue& queue) const {
+    return !commits_.enabled() || !queue.persistent ||
+           queue.disk.delivering == QueueDurability::Delivering::durable;
+}
+
+void CoreState::open_for_delivery(Queue& queue) {
+    if (may_hand_out(queue) || queue.disk.delivering != QueueDurability::Delivering::no) return;
+    queue.disk.delivering = QueueDurability::Delivering::requested;
+    commits_.add_delivering(queue.uid);
+    commits_.request();
+    wait({commits_.ticket(), {}, Waiter::QueueOpened{queue.uid}});
+}
+
+void CoreState::run_queue(Queue& queue) {
+    if (!may_hand_out(queue)) return;
+    while (auto hand_out = queue.machine.hand_out(now_)) {
+        Consumer& consumer = *hand_out->consumer;
+        ChannelState& channel = *consumer.channel;
+        SessionState& session = *channel.session;
+        QueuedMessage& entry = hand_out->entry;
+        ++delivered_;
+        Deliver deliver{
+            session.id, channel.id, entry.delivered, consumer.no_ack, consumer.slot, 0,
+            entry.message};
+        const std::uint64_t ordinal = channel.next_ordinal++;
+        if (consumer.no_ack) {
+            settle_on_disk(queue, entry.seq, *entry.message);
+            entry.message.reset();
+        } else {
+            ++queue.unacked;
+            const bool was_delivered = std::exchange(entry.delivered, true);
+            ++entry.delivery_count;
+            deliver.index = consumer.unacked.push(
+                {std::move(entry), queue.uid, ordinal, was_delivered, false});
+        }
+        effects(session.lane).push_back(std::move(deliver));
+    }
+    for (Consumer* const consumer : queue.machine.take_filled()) arm_slow_start(*consumer);
+    if (queue.machine.wants_page_in() && queue.machine.consumer_waits()) request_page_in(queue);
+}
+
+void CoreState::perform(Settle& command) {
+    ChannelState* const channel = addressed(command.session, command.channel);
+    if (!channel || deferred(*channel, command)) return;
+    if (channel->mode == ChannelMode::transaction) {
+        channel->transaction.push_back(command);
+        return;
+    }
+    settle(*channel, command);
+}
+
+void CoreState::settle(ChannelState& channel, Settle& command) {
+    Consumer* const consumer = command.slot ? channel.consumer(command.slot) : nullptr;
+    if (command.slot && !consumer) return;
+    UnackedList& list = consumer ? consumer->unacked : channel.gets;
+    Queue* queue = nullptr;
+    std::vector<QueuedMessage> returned;
+    std::uint64_t count = 0;
+    const auto flush_returned = [&] {
+        if (queue && !returned.empty()) give_back(*queue, std::exchange(returned, {}));
+    };
+    for (DeliveryIndex i = command.first; i < command.first + command.count; ++i) {
+        if (!list.find(i)) continue;
+        Unacked unacked = list.take(i);
+        ++count;
+        if (!queue || queue->uid != unacked.queue) {
+            flush_returned();
+            queue = topology_.find_queue(unacked.queue);
+        }
+        if (command.outcome == Outcome::ack) {
+            channel.last_acked_ordinal =
+                std::max(channel.last_acked_ordinal.value_or(0), unacked.ordinal);
+        }
+        if (!queue) continue;
+        if (command.outcome == Outcome::requeue) {
+            ++unacked.entry.return_count;
+            --queue->unacked;
+            returned.push_back(std::move(unacked.entry));
+        } else {
+            done_with(*queue, unacked.entry);
+        }
+        if (queue->persistent) channel.last_ticket = commits_.ticket();
+    }
+    flush_returned();
+    if (!consumer) return;
+    consumer->prefetch.give_back(count);
+    consumer->slow_start.on_settled(count, consumer->prefetch.used);
+    release(consumer->prefetch, 0);
+    release(channel.credit, count);
+}
+
+void CoreState::done_with(Queue& queue, const QueuedMessage& entry) {
+    --queue.unacked;
+    settle_on_disk(queue, entry.seq, *entry.message);
+}
+
+void CoreState::settle_on_disk(Queue& queue, Seq seq, const Message& message) {
+    if (!commits_.enabled() || !queue.persistent || !message.persistent()) return;
+    QueueDurability& disk = queue.disk;
+    if (!disk.settled.insert(seq)) return;
+    --disk.live_messages;
+    disk.live_bytes -= std::min<std::uint64_t>(disk.live_bytes, message.charge());
+    if (!disk.unwritten.empty() && disk.unwritten.back().end() == seq) ++disk.unwritten.back().count;
+    else disk.unwritten.push_back({seq, 1});
+    disk.unwritten_counts.erase(seq);
+    commits_.add_dirty(queue, now_.monotonic + options_.state_interval);
+    if (disk.live_messages == 0 && disk.stored_end > 1) reclaim(queue);
+}
+
+/// Design 7.3: what failed too often goes to the tail, so that it cannot stand in the way of the others.
+void CoreState::give_back(Queue& queue, std::vector<QueuedMessage> entries) {
+    std::vector<QueuedMessage> in_place;
+    std::vector<QueuedMessage> to_tail;
+    for (QueuedMessage& entry : entries) {
+        const bool poison =
+            options_.poison_returns_max && entry.return_count >= options_.poison_returns_max;
+        (poison ? to_tail : in_place).push_back(std::move(entry));
+    }
+    const bool on_disk = commits_.enabled() && queue.persistent;
+    for (const QueuedMessage& entry : in_place) {
+        if (!on_disk || !entry.message->persistent() || entry.return_count == 0) continue;
+        queue.disk.unwritten_counts[entry.seq] = {
+            entry.seq, entry.delivery_count, entry.return_count};
+        commits_.add_dirty(queue, now_.monotonic + options_.state_interval);
+    }
+    queue.machine.requeue(std::move(in_place));
+    for (QueuedMessage& entry : to_tail) {
+        entry.return_count = 0;
+        QueuedMessage moved = entry;
+        settle_on_disk(queue, entry.seq, *entry.message);
+        moved.seq = queue.machine.enqueue(std::move(entry));
+        if (!on_disk) continue;
+        if (moved.message->persistent()) {
+            ++queue.disk.live_messages;
+            queue.disk.live_bytes += moved.message->charge();
+            commits_.add_moved(moved, queue.uid);
+        } else {
+            queue.disk.settled.insert(moved.seq);
+        }
+    }
+    list_to_run(queue);
+}
+
+/// Evidence that the client had it in hand and did not manage: it acked something later, or it acked nothing and this was among the
+/// first that it got.
+bool CoreState::counts_as_failed(const ChannelState& channel, const Unacked& unacked) const {
+    if (channel.last_acked_ordinal) return unacked.ordinal < *channel.last_acked_ordinal;
+    return unacked.ordinal < kTriedWithoutAck;
+}
+
+void CoreState::return_all(ChannelState& channel, UnackedList& list, DeliveryIndex encoded) {
+    take_back(list, list.next_index(), [&](Unacked& unacked, DeliveryIndex index) {
+        if (index >= encoded) {
+            unacked.entry.delivered = unacked.was_delivered;
+            --unacked.entry.delivery_count;
+        } else if (counts_as_failed(channel, unacked)) {
+            ++unacked.entry.return_count;
+        }
+    });
+}
+
+void CoreState::return_below(UnackedList& list, DeliveryIndex end) {
+    take_back(list, end, [](Unacked&, DeliveryIndex) {});
+}
+
+template <class Adjust>
+void CoreState::take_back(UnackedList& list, DeliveryIndex end, Adjust&& adjust) {
+    std::map<storage::QueueUid, std::vector<QueuedMessage>> returned;
+    for (DeliveryIndex i = list.first_index(); i < end; ++i) {
+        if (!list.find(i)) continue;
+        Unacked unacked = list.take(i);
+        Queue* const queue = topology_.find_queue(unacked.queue);
+        if (!queue) continue;
+        --queue->unacked;
+        adjust(unacked, i);
+        returned[queue->uid].push_back(std::move(unacked.entry));
+    }
+    for (auto& [uid, entries] : returned) give_back(*topology_.find_queue(uid), std::move(entries));
+}
+
+void CoreState::release(Credit& credit, std::uint64_t amount) {
+    credit.give_back(amount);
+    if (credit.parked.empty() || !credit.available()) return;
+    for (Consumer* const consumer : std::exchange(credit.parked, {})) {
+        consumer->queue->machine.unpark(*consumer);
+        list_to_run(*consumer->queue);
+    }
+}
+
+void CoreState::arm_slow_start(Consumer& consumer) {
+    consumer.slow_start_armed = true;
+    slow_starts_.emplace_back(
+        *consumer.slow_start.full_since() + options_.slow_start_interval, consumer.id);
+}
+
+void CoreState::run_slow_start() {
+    while (!slow_starts_.empty() && slow_starts_.front().first <= now_.monotonic) {
+        const auto found = consumers_.find(slow_starts_.front().second);
+        slow_starts_.pop_front();
+        if (found == consumers_.end()) continue;
+        Consumer& consumer = *found->second;
+        consumer.slow_start_armed = false;
+        if (consumer.slow_start.on_time(now_.monotonic, options_.slow_start_interval)) {
+            release(consumer.prefetch, 0);
+        } else if (consumer.slow_start.full_since()) {
+            arm_slow_start(consumer);
+        }
+    }
+}
+
+void CoreState::request_page_in(Queue& queue) {
+    if (queue.reading) return;
+    queue.reading = true;
+    const ColdRange& cold = queue.machine.cold();
+    output_.store.push_back(ReadRequest{queue.uid, cold.from, cold.to, kReadBytes});
+}
+
+void CoreState::on_read(storage::ColdBatch batch) {
+    Queue* const queue = topology_.find_queue(batch.queue);
+    if (!queue) return;
+    queue->reading = false;
+    QueueDurability& disk = queue->disk;
+    std::vector<QueuedMessage> entries;
+    for (storage::StoredMessage& stored : batch.messages) {
+        if (disk.settled.contains(stored.seq)) continue;
+        auto message = decode_message(pool_, stored.content);
+        if (message.has_error()) {
+            log_.log(
+                LogLevel::critical, "queue '{}': stored message {} is unreadable: {}", queue->name,
+                stored.seq, message.error().message);
+            continue;
+        }
+        QueuedMessage entry;
+        entry.seq = stored.seq;
+        entry.message = std::move(*message);
+        entry.message.mutable_get()->set_published_at_ms(stored.header.published_at_ms);
+        restore_counts(*queue, stored.header, entry);
+        entries.push_back(std::move(entry));
+    }
+    queue->machine.page_in(std::move(entries), batch.covered);
+    list_to_run(*queue);
+    for (const ChannelKey& key : std::exchange(queue->waiting_gets, {})) {
+        if (ChannelState* const channel = find_channel(key)) resume(*channel);
+    }
+}
+
+void CoreState::page_out_if_needed() {
+    if (topology_.resident_bytes() <= options_.resident_bytes_max) return;
+    if (now_.monotonic < next_page_out_) return;
+    constexpr Milliseconds kPause{20};
+    next_page_out_ = now_.monotonic + kPause;
+    for (const auto& [name, vhost] : topology_.vhosts()) {
+        for (const auto& [queue_name, queue] : vhost->queues()) {
+            if (topology_.resident_bytes() <= options_.resident_bytes_max) return;
+            if (queue->persistent && queue->machine.resident_bytes() > 2 * kHeadBytes) {
+                queue->machine.page_out(queue->disk.stored_end, kHeadBytes);
+            }
+        }
+    }
+    if (topology_.resident_bytes() > options_.resident_bytes_max && !retire_requested_) {
+        retire_requested_ = true;
+        output_.store.push_back(RetireEarlyRequest{});
+    }
+}
+
+void CoreState::on_retired(storage::Lsn last) {
+    retire_requested_ = false;
+    next_page_out_ = Milliseconds{0};
+    for (const auto& [name, vhost] : topology_.vhosts()) {
+        for (const auto& [queue_name, queue] : vhost->queues()) {
+            auto& marks = queue->disk.commit_marks;
+            auto mark = marks.begin();
+            while (mark != marks.end() && mark->first <= last) {
+                queue->disk.stored_end = (mark++)->second;
+            }
+            marks.erase(marks.begin(), mark);
+        }
+    }
+}
+
+void CoreState::reclaim(Queue& queue) {
+    if (queue.disk.stored_end <= queue.disk.reclaimed_end) return;
+    queue.disk.reclaimed_end = queue.disk.stored_end;
+    output_.store.push_back(ReclaimRequest{queue.uid, queue.disk.settled.floor()});
+}
+
+}  // namespace lvt::broker

@@ -1,0 +1,187 @@
+// Publish, confirm, return, transactions; holding publishers back.
+#include "broker/core/core_state.h"
+
+namespace lvt::broker {
+
+using amqp::AmqpError;
+using amqp::ReplyCode;
+
+namespace {
+
+AmqpError publish_error(ReplyCode code, Bytes text) {
+    return {code, std::move(text), amqp::BasicPublish::kClassId, amqp::BasicPublish::kMethodId};
+}
+
+}  // namespace
+
+void CoreState::perform(Publish& command) {
+    ChannelState* const channel = addressed(command.session, command.channel);
+    if (!channel || deferred(*channel, command)) return;
+    hold_back_if_needed(*channel->session, command.message->persistent());
+    if (channel->mode == ChannelMode::transaction) {
+        // A missing exchange fails at once, not at the commit.
+        if (route(*channel, *command.message)) channel->transaction.push_back(std::move(command));
+        return;
+    }
+    publish(*channel, command);
+}
+
+void CoreState::publish(ChannelState& channel, Publish& command) {
+    const Route* const route = this->route(channel, *command.message);
+    if (!route) return;
+    ++published_;
+    Message& message = *command.message.mutable_get();
+    message.set_published_at_ms(static_cast<std::uint64_t>(now_.wall.count()));
+    if (route->queues.empty()) {
+        if (command.mandatory) {
+            effects(channel.session->lane)
+                .push_back(ReturnMessage{
+                    channel.session->id, channel.id, ReplyCode::no_route, command.message});
+        }
+        if (command.publish_seqno) confirm(channel, command.publish_seqno, false);
+        return;
+    }
+    targets_.clear();
+    for (std::size_t i = 0; i + 1 < route->queues.size(); ++i) {
+        enqueue(*route->queues[i], command.message);
+    }
+    Queue& last = *route->queues.back();
+    if (!message.persistent() || !commits_.enabled()) {
+        enqueue(last, std::move(command.message));
+    } else {
+        enqueue(last, command.message);
+        if (!targets_.empty()) {
+            commits_.add_message(command.message, targets_);
+            channel.last_ticket = commits_.ticket();
+        }
+    }
+    if (command.publish_seqno) confirm(channel, command.publish_seqno, !targets_.empty());
+}
+
+const Route* CoreState::route(ChannelState& channel, const Message& message) {
+    RouteCache& cache = channel.route_cache;
+    if (cache.holds(message, topology_.epoch())) return &cache.result;
+    VirtualHost& vhost = *channel.session->vhost;
+    const ByteView name = message.exchange();
+    const Exchange* const exchange = name.empty() ? nullptr : vhost.find_exchange(name);
+    if (!exchange && !name.empty()) {
+        fail(channel, publish_error(
+                          ReplyCode::not_found,
+                          fmt::format("no exchange '{}' in vhost '{}'", name, vhost.name())));
+        return nullptr;
+    }
+    const auto right = check_right(
+        *channel.session, Right::write, "exchange", name.empty() ? "amq.default" : name);
+    if (right.has_error()) {
+        fail(channel, publish_error(right.error().code, right.error().text));
+        return nullptr;
+    }
+    if (exchange && exchange->internal) {
+        fail(channel, publish_error(
+                          ReplyCode::access_refused,
+                          fmt::format(
+                              "cannot publish to internal exchange '{}' in vhost '{}'", name,
+                              vhost.name())));
+        return nullptr;
+    }
+    vhost.route(exchange, message, cache.result);
+    cache.epoch = cache.result.cacheable ? topology_.epoch() : 0;
+    cache.exchange_size = name.size();
+    cache.route = message.route();
+    return &cache.result;
+}
+
+bool CoreState::enqueue(Queue& queue, MessagePtr message) {
+    const bool persistent = message->persistent();
+    const std::uint64_t bytes = message->charge();
+    const storage::Seq seq = queue.machine.enqueue(std::move(message));
+    list_to_run(queue);
+    if (!queue.persistent || !commits_.enabled()) return false;
+    if (!persistent) {
+        queue.disk.settled.insert(seq);
+        return false;
+    }
+    ++queue.disk.live_messages;
+    queue.disk.live_bytes += bytes;
+    targets_.push_back({queue.uid, seq});
+    return true;
+}
+
+/// Confirms leave in the order in which they become due; runs of them as one.
+void CoreState::confirm(ChannelState& channel, std::uint64_t seqno, bool when_durable) {
+    SessionState& session = *channel.session;
+    if (!when_durable) {
+        EffectBatch& batch = effects(session.lane);
+        auto* const last = batch.empty() ? nullptr : std::get_if<Confirm>(&batch.back());
+        if (last && last->session == session.id && last->channel == channel.id && !last->nack &&
+            last->last + 1 == seqno) {
+            last->last = seqno;
+        } else {
+            batch.push_back(Confirm{session.id, channel.id, false, seqno, seqno});
+        }
+        return;
+    }
+    const Ticket ticket = commits_.ticket();
+    commits_.request();
+    if (!waiters_.empty()) {
+        Waiter& last = waiters_.back();
+        auto* const run = std::get_if<Waiter::ConfirmRun>(&last.action);
+        if (run && last.ticket == ticket && last.channel.lane == session.lane &&
+            last.channel.session == session.id && last.channel.channel == channel.id &&
+            run->last + 1 == seqno) {
+            run->last = seqno;
+            return;
+        }
+    }
+    wait({ticket, key_of(channel), Waiter::ConfirmRun{seqno, seqno}});
+}
+
+void CoreState::hold_back_if_needed(SessionState& session, bool persistent) {
+    if ((alarm_.memory || alarm_.disk) && !session.blocked) {
+        session.blocked = any_held_back_ = true;
+        const char* const reason = alarm_.memory && alarm_.disk ? "low on memory & disk"
+                                   : alarm_.memory              ? "low on memory"
+                                                                : "low on disk";
+        effects(session.lane).push_back(Blocked{session.id, reason});
+        if (!session.throttled) effects(session.lane).push_back(Throttle{session.id, true});
+    }
+    if (persistent && !session.throttled &&
+        commits_.unsynced_bytes() > options_.unsynced_bytes_max) {
+        session.throttled = any_held_back_ = true;
+        if (!session.blocked) effects(session.lane).push_back(Throttle{session.id, true});
+    }
+}
+
+void CoreState::release_held_back() {
+    const bool alarm = alarm_.memory || alarm_.disk;
+    const bool disk_behind = commits_.unsynced_bytes() > options_.unsynced_bytes_max / 2;
+    if (alarm && disk_behind) return;
+    any_held_back_ = false;
+    for (auto& lane : sessions_) {
+        for (auto& session : lane) {
+            if (!session || !(session->blocked || session->throttled)) continue;
+            if (session->blocked && !alarm) {
+                session->blocked = false;
+                effects(session->lane).push_back(Blocked{session->id, {}});
+            }
+            if (!disk_behind) session->throttled = false;
+            if (session->blocked || session->throttled) any_held_back_ = true;
+            else effects(session->lane).push_back(Throttle{session->id, false});
+        }
+    }
+}
+
+/// All of it in one turn, so in one commit: atomic over its queues (design rule 10).
+void CoreState::commit_transaction(ChannelState& channel) {
+    std::vector<LaneCommand> commands = std::move(channel.transaction);
+    channel.transaction.clear();
+    const ChannelKey key = key_of(channel);
+    for (LaneCommand& command : commands) {
+        if (auto* const message = std::get_if<Publish>(&command)) publish(channel, *message);
+        else settle(channel, std::get<Settle>(command));
+        if (!find_channel(key)) return;
+    }
+    reply_when_durable(channel, amqp::TxCommitOk{});
+}
+
+}  // namespace lvt::broker

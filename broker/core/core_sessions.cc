@@ -1,0 +1,266 @@
+// Connections and channels in the core: login, open, close, and what waits for a commit.
+#include <algorithm>
+
+#include "broker/auth/password_hash.h"
+#include "broker/core/core_state.h"
+
+namespace lvt::broker {
+
+using amqp::AmqpError;
+using amqp::ReplyCode;
+
+SessionState* CoreState::find_session(LaneIndex lane, SessionId id) {
+    auto& slots = sessions_[lane];
+    if (id.slot >= slots.size() || !slots[id.slot] || slots[id.slot]->id != id) return nullptr;
+    return slots[id.slot].get();
+}
+
+ChannelState* CoreState::find_channel(const ChannelKey& key) {
+    SessionState* const session = find_session(key.lane, key.session);
+    return session ? session->channel(key.channel) : nullptr;
+}
+
+ChannelState* CoreState::addressed(SessionId session_id, ChannelId channel) {
+    SessionState* const session = find_session(lane_, session_id);
+    return session && !session->closing ? session->channel(channel) : nullptr;
+}
+
+ChannelKey CoreState::key_of(const ChannelState& channel) const {
+    return {channel.session->lane, channel.session->id, channel.id};
+}
+
+void CoreState::perform(Login& command) {
+    const User* const user = topology_.find_user(command.user);
+    LoginDecided decided{command.session, false, {}};
+    if (!user || !verify_password(command.password, user->password_hash)) {
+        decided.reason = "invalid credentials";
+    } else if (!command.loopback && options_.loopback_users.contains(command.user)) {
+        decided.reason = "user can only log in via localhost";
+    } else {
+        decided.accepted = true;
+        auto& slots = sessions_[lane_];
+        if (slots.size() <= command.session.slot) slots.resize(command.session.slot + 1);
+        auto session = std::make_unique<SessionState>();
+        session->lane = lane_;
+        session->id = command.session;
+        session->user = command.user;
+        session->peer = command.peer;
+        slots[command.session.slot] = std::move(session);
+    }
+    effects(lane_).push_back(std::move(decided));
+}
+
+void CoreState::perform(OpenVhost& command) {
+    SessionState* const session = find_session(lane_, command.session);
+    if (!session) return;
+    const auto refuse = [&](ReplyCode code, Bytes text) {
+        effects(lane_).push_back(SessionFailed{
+            session->id,
+            {code, std::move(text), amqp::ConnectionOpen::kClassId,
+             amqp::ConnectionOpen::kMethodId, true}});
+    };
+    VirtualHost* const vhost = topology_.find_vhost(command.vhost);
+    if (!vhost) {
+        return refuse(ReplyCode::not_allowed, fmt::format("vhost {} not found", command.vhost));
+    }
+    const User* const user = topology_.find_user(session->user);
+    if (!user || !user->permissions.contains(command.vhost)) {
+        return refuse(
+            ReplyCode::not_allowed,
+            fmt::format("access to vhost '{}' refused for user '{}'", command.vhost, session->user));
+    }
+    if (stopping_) {
+        return refuse(
+            ReplyCode::connection_forced,
+            "broker forced connection closure with reason 'shutdown'");
+    }
+    session->vhost = vhost;
+    session->client_properties = std::move(command.client_properties);
+    session->channel_max = command.channel_max;
+    session->frame_max = command.frame_max;
+    session->heartbeat_s = command.heartbeat_s;
+    effects(lane_).push_back(VhostOpened{session->id});
+}
+
+void CoreState::perform(OpenChannel& command) {
+    SessionState* const session = find_session(lane_, command.session);
+    if (!session || session->closing) return;
+    auto channel = std::make_unique<ChannelState>();
+    channel->session = session;
+    channel->id = command.channel;
+    session->last_channel = nullptr;
+    session->channels[command.channel] = std::move(channel);
+}
+
+void CoreState::perform(CloseChannel& command) {
+    ChannelState* const channel = addressed(command.session, command.channel);
+    const ChannelKey key{lane_, command.session, command.channel};
+    if (!channel) {
+        // The core has failed it in the same moment.
+        effects(lane_).push_back(ChannelClosed{command.session, command.channel});
+        return;
+    }
+    if (deferred(*channel, command)) return;
+    tear_down(*channel, command.progress);
+    const Ticket ticket = channel->last_ticket;
+    SessionState& session = *channel->session;
+    session.last_channel = nullptr;
+    session.channels.erase(command.channel);
+    if (!options_.close_barrier || commits_.durable(ticket)) {
+        effects(lane_).push_back(ChannelClosed{command.session, command.channel});
+        return;
+    }
+    commits_.request();
+    wait({ticket, key, Waiter::ChannelDone{}});
+}
+
+void CoreState::perform(CloseSession& command) {
+    SessionState* const session = find_session(lane_, command.session);
+    if (!session) {
+        effects(lane_).push_back(SessionClosed{command.session});
+        return;
+    }
+    if (!session->closing) drain_deferred(*session);
+    session->closing = true;
+    Ticket ticket;
+    for (auto& [id, channel] : session->channels) {
+        std::vector<SlotProgress> progress;
+        for (const SlotProgress& slot : command.progress) {
+            if (slot.channel == id) progress.push_back(slot);
+        }
+        tear_down(*channel, progress);
+        ticket = std::max(ticket, channel->last_ticket);
+    }
+    session->last_channel = nullptr;
+    session->channels.clear();
+    for (const storage::QueueUid uid : std::exchange(session->exclusive_queues, {})) {
+        if (Queue* const queue = topology_.find_queue(uid)) delete_queue(*queue);
+    }
+    finish_session(*session, ticket);
+}
+
+/// What it sent before it closes is done first, whatever answers its channels were waiting for.
+void CoreState::drain_deferred(SessionState& session) {
+    std::vector<ChannelId> ids;
+    for (const auto& [id, channel] : session.channels) ids.push_back(id);
+    for (const ChannelId id : ids) {
+        for (ChannelState* channel = session.channel(id);
+             channel && !channel->deferred.empty() && !session.closing;
+             channel = session.channel(id)) {
+            resume(*channel);
+        }
+    }
+}
+
+void CoreState::finish_session(SessionState& session, Ticket ticket) {
+    const ChannelKey key{session.lane, session.id, {}};
+    sessions_[session.lane][session.id.slot].reset();
+    if (!options_.close_barrier || commits_.durable(ticket)) {
+        effects(key.lane).push_back(SessionClosed{key.session});
+        return;
+    }
+    commits_.request();
+    wait({ticket, key, Waiter::SessionDone{}});
+}
+
+void CoreState::perform(DeliveriesTaken& command) {
+    SessionState* const session = find_session(lane_, command.session);
+    if (session) release(session->delivery_credit, command.bytes);
+}
+
+void CoreState::tear_down(ChannelState& channel, const std::vector<SlotProgress>& progress) {
+    channel.transaction.clear();
+    const auto encoded = [&](ConsumerSlot slot, const UnackedList& list) {
+        for (const SlotProgress& entry : progress) {
+            if (entry.slot == slot) return entry.encoded;
+        }
+        return list.next_index();
+    };
+    for (auto& consumer : channel.consumers) {
+        if (!consumer) continue;
+        Queue* const queue = consumer->queue;
+        remove_consumer(*consumer);
+        return_all(channel, consumer->unacked, encoded(consumer->slot, consumer->unacked));
+        if (queue) queue_lost_consumer(*queue);
+        consumer.reset();
+    }
+    return_all(channel, channel.gets, channel.gets.next_index());
+}
+
+void CoreState::fail_channel(ChannelState& channel, AmqpError error) {
+    SessionState& session = *channel.session;
+    const ChannelId id = channel.id;
+    tear_down(channel, {});
+    session.last_channel = nullptr;
+    // The node outlives this call: callers up the stack may still hold a reference.
+    failed_channels_.push_back(session.channels.extract(id));
+    channel.waiting = true;
+    channel.deferred.clear();
+    effects(session.lane).push_back(ChannelFailed{session.id, id, std::move(error)});
+}
+
+void CoreState::fail(ChannelState& channel, AmqpError error) {
+    if (!error.closes_connection()) return fail_channel(channel, std::move(error));
+    SessionState& session = *channel.session;
+    session.closing = true;
+    effects(session.lane).push_back(SessionFailed{session.id, std::move(error)});
+}
+
+void CoreState::run_deferred(ChannelState& channel) {
+    const LaneIndex lane = std::exchange(lane_, channel.session->lane);
+    const ChannelKey key = key_of(channel);
+    for (;;) {
+        ChannelState* const still = find_channel(key);
+        if (!still || still->waiting || still->deferred.empty()) break;
+        LaneCommand command = std::move(still->deferred.front());
+        still->deferred.pop_front();
+        std::visit([&](auto& c) { perform(c); }, command);
+    }
+    lane_ = lane;
+}
+
+void CoreState::resume(ChannelState& channel) {
+    channel.waiting = false;
+    run_deferred(channel);
+}
+
+void CoreState::wait(Waiter waiter) { waiters_.push_back(std::move(waiter)); }
+
+bool CoreState::run_waiters() {
+    bool any = false;
+    while (!waiters_.empty() && commits_.durable(waiters_.front().ticket)) {
+        Waiter waiter = waiters_.pop_front();
+        run(waiter);
+        any = true;
+    }
+    return any;
+}
+
+void CoreState::run(Waiter& waiter) {
+    const ChannelKey& key = waiter.channel;
+    if (auto* const run = std::get_if<Waiter::ConfirmRun>(&waiter.action)) {
+        if (!find_channel(key)) return;
+        effects(key.lane).push_back(
+            Confirm{key.session, key.channel, false, run->first, run->last});
+    } else if (auto* const held = std::get_if<Waiter::HeldReply>(&waiter.action)) {
+        ChannelState* const channel = find_channel(key);
+        if (!channel) return;
+        if (held->method) {
+            effects(key.lane).push_back(Reply{key.session, key.channel, std::move(held->method)});
+        }
+        resume(*channel);
+    } else if (std::holds_alternative<Waiter::ChannelDone>(waiter.action)) {
+        effects(key.lane).push_back(ChannelClosed{key.session, key.channel});
+    } else if (std::holds_alternative<Waiter::SessionDone>(waiter.action)) {
+        effects(key.lane).push_back(SessionClosed{key.session});
+    } else if (auto* const opened = std::get_if<Waiter::QueueOpened>(&waiter.action)) {
+        if (Queue* const queue = topology_.find_queue(opened->queue)) {
+            queue->disk.delivering = QueueDurability::Delivering::durable;
+            list_to_run(*queue);
+        }
+    } else if (auto* const ready = std::get_if<Waiter::SnapshotReady>(&waiter.action)) {
+        output_.store.push_back(SnapshotRequest{std::move(*ready->snapshot)});
+    }
+}
+
+}  // namespace lvt::broker

@@ -1,0 +1,287 @@
+// CoreState: the inside of the Core. Its parts by file:
+//
+//   core.cc            turns, timers, the doors to the outside
+//   core_sessions.cc   connections and channels: login, open, close, what waits
+//   core_publish.cc    publish, confirm, return, tx
+//   core_deliver.cc    hand-outs, settles, returns, paging
+//   core_basic.cc      consume, cancel, get, qos, recover
+//   core_topology.cc   exchange.*, queue.* and their rules
+//   core_recovery.cc   what the store tells at start, snapshots, clean stop
+#pragma once
+
+#include <unordered_map>
+#include <variant>
+
+#include "broker/core/commit_builder.h"
+#include "broker/core/core.h"
+#include "broker/core/session_state.h"
+#include "broker/core/topology.h"
+
+namespace lvt::broker {
+
+/// What happens when a ticket is durable.
+struct Waiter {
+    Ticket ticket;
+    ChannelKey channel;
+    struct ConfirmRun {
+        std::uint64_t first;
+        std::uint64_t last;
+    };
+    /// An answer, after which the channel goes on.
+    struct HeldReply {
+        std::unique_ptr<amqp::Method> method;
+    };
+    struct ChannelDone {};
+    struct SessionDone {};
+    /// Messages of the queue may be handed out.
+    struct QueueOpened {
+        storage::QueueUid queue;
+    };
+    struct SnapshotReady {
+        std::unique_ptr<storage::StateSnapshot> snapshot;
+    };
+    std::variant<ConfirmRun, HeldReply, ChannelDone, SessionDone, QueueOpened, SnapshotReady> action;
+};
+
+using Done = amqp::AmqpResult<void>;
+
+class CoreState final : public storage::RecoveryVisitor {
+public:
+    CoreState(CoreOptions options, std::size_t lanes, Random& random, LogSink& log);
+
+    // core.cc
+    void apply(LaneIndex lane, CommandBatch& batch, Time now);
+    void on_durable(storage::Lsn lsn, Time now);
+    void on_alarm(AlarmState alarm, Time now);
+    void on_timer(Time now);
+    TurnOutput& end_turn(Time now);
+    std::optional<Milliseconds> next_deadline() const;
+    void begin_stop(Time now);
+    bool stopped() const { return stopping_ && stop_ticket_ && commits_.durable(*stop_ticket_); }
+
+    // core_recovery.cc
+    Result<void> on_snapshot(storage::StateSnapshot snapshot) override;
+    Result<void> on_commit(
+        storage::Lsn lsn, ByteView record, const std::map<std::uint64_t, Bytes>& bodies) override;
+    Result<void> finish_recovery(storage::Lsn last, Time now);
+    void on_want_snapshot() { snapshot_wanted_ = true; }
+    void on_retired(storage::Lsn last);
+
+    // core_deliver.cc
+    void on_read(storage::ColdBatch batch);
+
+    // core_listing.cc
+    CoreStatus status() const;
+    std::vector<QueueListing> list_queues(ByteView vhost) const;
+    std::vector<ConnectionListing> list_connections() const;
+    const Topology& topology() const { return topology_; }
+
+private:
+    // core.cc
+    void build_commit();
+
+    // Commands, one overload each. core_sessions.cc, core_publish.cc, core_deliver.cc, core_basic.cc
+    void perform(Login& command);
+    void perform(OpenVhost& command);
+    void perform(OpenChannel& command);
+    void perform(CloseChannel& command);
+    void perform(CloseSession& command);
+    void perform(DeliveriesTaken& command);
+    void perform(Publish& command);
+    void perform(Settle& command);
+    void perform(Consume& command);
+    void perform(Cancel& command);
+    void perform(Recover& command);
+    void perform(Perform& command);
+
+    // core_sessions.cc
+    SessionState* find_session(LaneIndex lane, SessionId id);
+    ChannelState* find_channel(const ChannelKey& key);
+    /// The channel that a command of the current lane is for; null where it is gone or its connection is closing.
+    ChannelState* addressed(SessionId session, ChannelId channel);
+    ChannelKey key_of(const ChannelState& channel) const;
+    /// Keeps the command for later, where its channel waits. True where it did.
+    template <class Command>
+    bool deferred(ChannelState& channel, Command& command);
+    void resume(ChannelState& channel);
+    void pause(ChannelState& channel) { channel.waiting = true; }
+    void run_deferred(ChannelState& channel);
+    void tear_down(ChannelState& channel, const std::vector<SlotProgress>& progress);
+    void fail_channel(ChannelState& channel, amqp::AmqpError error);
+    void fail(ChannelState& channel, amqp::AmqpError error);
+    void drain_deferred(SessionState& session);
+    void finish_session(SessionState& session, Ticket ticket);
+    template <class M>
+    void reply(ChannelState& channel, M method);
+    /// As reply, when all that was collected so far is durable.
+    template <class M>
+    void reply_when_durable(ChannelState& channel, M method);
+    void wait(Waiter waiter);
+    void run(Waiter& waiter);
+    /// True where any had what it waited for.
+    bool run_waiters();
+    EffectBatch& effects(LaneIndex lane) { return output_.effects[lane]; }
+
+    // core_publish.cc
+    /// Null where the channel was failed.
+    const Route* route(ChannelState& channel, const Message& message);
+    void publish(ChannelState& channel, Publish& command);
+    /// True where the message is to become durable there.
+    bool enqueue(Queue& queue, MessagePtr message);
+    void confirm(ChannelState& channel, std::uint64_t seqno, bool when_durable);
+    void hold_back_if_needed(SessionState& session, bool persistent);
+    void release_held_back();
+    void commit_transaction(ChannelState& channel);
+
+    // core_deliver.cc
+    void list_to_run(Queue& queue);
+    void run_queues();
+    void run_queue(Queue& queue);
+    void settle(ChannelState& channel, Settle& command);
+    /// The message is done with: acked, discarded, moved.
+    void done_with(Queue& queue, const QueuedMessage& entry);
+    void settle_on_disk(Queue& queue, storage::Seq seq, const Message& message);
+    void give_back(Queue& queue, std::vector<QueuedMessage> entries);
+    bool counts_as_failed(const ChannelState& channel, const Unacked& unacked) const;
+    /// The channel ends: everything in hand of a slot goes back; what was never encoded was never given.
+    void return_all(ChannelState& channel, UnackedList& list, DeliveryIndex encoded);
+    /// basic.recover: what the client has in hand, [0, end), goes back.
+    void return_below(UnackedList& list, DeliveryIndex end);
+    template <class Adjust>
+    void take_back(UnackedList& list, DeliveryIndex end, Adjust&& adjust);
+    void release(Credit& credit, std::uint64_t amount);
+    void open_for_delivery(Queue& queue);
+    bool may_hand_out(const Queue& queue) const;
+    void request_page_in(Queue& queue);
+    void page_out_if_needed();
+    void arm_slow_start(Consumer& consumer);
+    void run_slow_start();
+    /// All that the store has of the queue is settled: it may give the space back.
+    void reclaim(Queue& queue);
+
+    // core_basic.cc
+    void remove_consumer(Consumer& consumer);
+    Done basic(ChannelState& channel, const amqp::ChannelFlow& method);
+    Done basic(ChannelState& channel, const amqp::AccessRequest& method);
+    Done basic(ChannelState& channel, const amqp::ConfirmSelect& method);
+    Done basic(ChannelState& channel, const amqp::TxSelect& method);
+    Done basic(ChannelState& channel, const amqp::TxCommit& method);
+    Done basic(ChannelState& channel, const amqp::TxRollback& method);
+    Done basic(ChannelState& channel, const amqp::BasicQos& method);
+    Done basic(ChannelState& channel, const amqp::BasicGet& method);
+    Done consume(ChannelState& channel, Consume& command);
+    void hand_to_get(ChannelState& channel, Queue& queue, bool no_ack);
+    void queue_lost_consumer(Queue& queue);
+
+    // core_topology.cc
+    Done topology(ChannelState& channel, const amqp::ExchangeDeclare& method);
+    Done topology(ChannelState& channel, const amqp::ExchangeDelete& method);
+    Done topology(ChannelState& channel, const amqp::ExchangeBind& method);
+    Done topology(ChannelState& channel, const amqp::ExchangeUnbind& method);
+    Done topology(ChannelState& channel, const amqp::QueueDeclare& method);
+    Done topology(ChannelState& channel, const amqp::QueueBind& method);
+    Done topology(ChannelState& channel, const amqp::QueueUnbind& method);
+    Done topology(ChannelState& channel, const amqp::QueuePurge& method);
+    Done topology(ChannelState& channel, const amqp::QueueDelete& method);
+    template <class M>
+    void reply_to_change(ChannelState& channel, std::uint64_t epoch_before, M method);
+    amqp::QueueDeclareOk declare_ok(const Queue& queue) const;
+    Done make_queue(ChannelState& channel, const amqp::QueueDeclare& method, Bytes name);
+    amqp::AmqpResult<Queue*> accessible_queue(ChannelState& channel, ByteView name);
+    amqp::AmqpResult<Bytes> resolve_queue_name(ChannelState& channel, ByteView name) const;
+    enum class Right { configure, write, read };
+    Done check_right(const SessionState& session, Right right, ByteView kind, ByteView name) const;
+    Done bind_or_unbind(
+        ChannelState& channel, bool bind, ByteView source_name, Destination destination,
+        ByteView routing_key, const amqp::Table& arguments);
+    /// Applies it, and puts it into the journal where `durable`. Auto-delete exchanges that it orphans go too.
+    void change(const MetadataCommand& command, bool durable);
+    void delete_queue(Queue& queue);
+    std::uint64_t purge(Queue& queue);
+
+    // core_recovery.cc
+    using Bodies = std::map<std::uint64_t, Bytes>;
+    Result<void> recover_entry(storage::Lsn lsn, const storage::MetadataEntry& e, const Bodies&);
+    Result<void> recover_entry(storage::Lsn lsn, const storage::MessageEntry& e, const Bodies&);
+    Result<void> recover_entry(storage::Lsn lsn, const storage::PieceEntry& e, const Bodies&);
+    Result<void> recover_entry(storage::Lsn lsn, const storage::SettledEntry& e, const Bodies&);
+    Result<void> recover_entry(storage::Lsn lsn, const storage::FloorEntry& e, const Bodies&);
+    Result<void> recover_entry(storage::Lsn lsn, const storage::CountsEntry& e, const Bodies&);
+    Result<void> recover_entry(storage::Lsn lsn, const storage::DeliveringEntry& e, const Bodies&);
+    Result<void> recover_entry(
+        storage::Lsn lsn, const storage::DeliveredAtStopEntry& e, const Bodies&);
+    void recover_settled(storage::Lsn lsn, Queue& queue, storage::SeqRun run);
+    void restore_queue(Queue& queue);
+    std::unique_ptr<storage::StateSnapshot> make_snapshot(storage::Lsn as_of) const;
+    /// The counts and flags that a message had before the restart.
+    void restore_counts(
+        const Queue& queue, const storage::MessageHeader& header, QueuedMessage& entry) const;
+    void write_clean_stop();
+    void make_defaults();
+
+    CoreOptions options_;
+    Random& random_;
+    LogSink& log_;
+    Time now_;
+    LaneIndex lane_ = 0;  // whose batch is being applied
+
+    Topology topology_;
+    /// Channels that were failed in this turn; destroyed at its end.
+    std::vector<std::map<ChannelId, std::unique_ptr<ChannelState>>::node_type> failed_channels_;
+    CommitBuilder commits_;
+    TurnOutput output_;
+    /// By lane and slot.
+    std::vector<std::vector<std::unique_ptr<SessionState>>> sessions_;
+    Ring<Waiter> waiters_;
+    std::vector<storage::QueueUid> to_run_;
+    std::vector<storage::QueueUid> running_;  // reused
+    MessagePool pool_;  // for messages that come back from the store
+
+    std::uint64_t last_consumer_id_ = 0;
+    std::unordered_map<std::uint64_t, Consumer*> consumers_;
+    std::deque<std::pair<Milliseconds, std::uint64_t>> slow_starts_;  // (deadline, consumer id)
+
+    AlarmState alarm_;
+    bool any_held_back_ = false;
+    bool retire_requested_ = false;
+    Milliseconds next_page_out_{0};
+    bool snapshot_wanted_ = false;
+    bool stopping_ = false;
+    std::optional<Ticket> stop_ticket_;
+
+    // Reused from publish to publish.
+    std::vector<storage::Target> targets_;
+
+    // Recovery only.
+    std::unordered_map<storage::QueueUid, std::map<storage::Seq, QueuedMessage>> recovered_;
+    storage::Lsn snapshot_as_of_;
+
+    std::uint64_t published_ = 0;
+    std::uint64_t delivered_ = 0;
+};
+
+template <class M>
+void CoreState::reply(ChannelState& channel, M method) {
+    effects(channel.session->lane)
+        .push_back(Reply{
+            channel.session->id, channel.id,
+            std::make_unique<amqp::Method>(std::move(method))});
+}
+
+template <class M>
+void CoreState::reply_when_durable(ChannelState& channel, M method) {
+    if (commits_.durable(commits_.ticket())) return reply(channel, std::move(method));
+    commits_.request();
+    pause(channel);
+    wait({commits_.ticket(), key_of(channel),
+          Waiter::HeldReply{std::make_unique<amqp::Method>(std::move(method))}});
+}
+
+template <class Command>
+bool CoreState::deferred(ChannelState& channel, Command& command) {
+    if (!channel.waiting) return false;
+    channel.deferred.push_back(std::move(command));
+    return true;
+}
+
+}  // namespace lvt::broker
