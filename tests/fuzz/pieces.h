@@ -30,8 +30,8 @@ void for_each_piece(ByteView stream, std::uint8_t cut, Visit&& visit) {
     std::uint32_t state = cut;
     while (!stream.empty()) {
         state = state * 1103515245 + 12345;
-        const std::size_t size =
-            cut == 0 ? stream.size() : std::min<std::size_t>(stream.size(), 1 + state / 65536 % cut);
+        const std::size_t wanted = cut == 0 ? stream.size() : 1 + state / 65536 % cut;
+        const std::size_t size = std::min(stream.size(), wanted);
         const auto piece = std::make_unique<char[]>(size);
         stream.copy(piece.get(), size);
         visit(ByteView(piece.get(), size));
