@@ -34,6 +34,7 @@ public:
     Lsn durable() const { return Lsn{durable_.load(std::memory_order_acquire)}; }
     /// Its read, recycle and any-thread parts.
     SegmentLog& log() { return log_; }
+    const SegmentLog& log() const { return log_; }
 
     /// Waits until everything appended is durable and ends the thread. The error that went to on_fatal, if one did.
     Result<void> close();

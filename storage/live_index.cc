@@ -13,14 +13,19 @@ bool contains(const std::vector<SeqRun>& runs, Seq seq) {
 LiveIndex::LiveIndex(const std::vector<QueueState>& queues) {
     queues_.reserve(queues.size());
     for (const QueueState& state : queues)
-        queues_[state.queue] = Entry{false, state.floor, state.settled};
+        queues_[state.queue] = Entry{.floor = state.floor, .settled = state.settled};
 }
 
-void LiveIndex::set_deleted(QueueUid queue) { queues_[queue] = Entry{true, 0, {}}; }
+void LiveIndex::set_deleted(QueueUid queue) { queues_[queue] = Entry{.deleted = true}; }
 
 void LiveIndex::raise_floor(QueueUid queue, Seq floor) {
     const auto at = queues_.find(queue);
     if (at != queues_.end()) at->second.floor = std::max(at->second.floor, floor);
+}
+
+void LiveIndex::set_high(QueueUid queue, Seq high) {
+    const auto at = queues_.find(queue);
+    if (at != queues_.end()) at->second.high = high;
 }
 
 const LiveIndex::Entry* LiveIndex::find(QueueUid queue) const {
@@ -58,6 +63,11 @@ bool LiveIndex::is_deleted(QueueUid queue) const {
 Seq LiveIndex::floor_of(QueueUid queue) const {
     const Entry* entry = find(queue);
     return entry == nullptr ? 0 : entry->floor;
+}
+
+bool LiveIndex::is_drained(QueueUid queue) const {
+    const Entry* entry = find(queue);
+    return entry != nullptr && entry->high < entry->floor;
 }
 
 }  // namespace lvt::storage

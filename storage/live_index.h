@@ -1,6 +1,7 @@
 // Which messages are still needed, as of one durable snapshot.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <unordered_map>
 
@@ -17,6 +18,8 @@ public:
     void set_deleted(QueueUid queue);
     /// Everything below `floor` is settled too. Does nothing for a queue that is not known.
     void raise_floor(QueueUid queue, Seq floor);
+    /// No chunk that was written before this index holds a seq above `high`.
+    void set_high(QueueUid queue, Seq high);
 
     /// The queue exists and the message is not settled.
     bool is_live(const Target& target) const;
@@ -28,11 +31,14 @@ public:
     bool is_deleted(QueueUid queue) const;
     /// The first seq that may be alive; 0 where the queue is not known.
     Seq floor_of(QueueUid queue) const;
+    /// All chunks of before are below the floor: none lies across it.
+    bool is_drained(QueueUid queue) const;
 
 private:
     struct Entry {
         bool deleted = false;
         Seq floor = 1;
+        Seq high = std::numeric_limits<Seq>::max();
         std::vector<SeqRun> settled;
     };
     const Entry* find(QueueUid queue) const;
