@@ -88,7 +88,7 @@ std::variant<LoadOptions, int> parse_load_options(int argc, const char* const* a
     LoadOptions options;
     std::string url = "amqp://guest:guest@localhost:5672";
     std::string declare;
-    CLI::App app(kAbout, argc > 0 ? argv[0] : "bench");
+    CLI::App app(kAbout, "leveret bench");
     app.add_option("--url", url, "amqp://user:password@host:port/vhost")->capture_default_str();
     add_topology(app, options, declare);
     add_traffic(app, options);

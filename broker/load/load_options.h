@@ -60,7 +60,7 @@ struct LoadOptions {
     bool checked() const { return body_bytes >= 16; }
 };
 
-/// Reads the command line; argv[0] is the program's name in the usage text. Where there is nothing to run (--help, a wrong
+/// Reads the command line; argv[0] is the verb. Where there is nothing to run (--help, a wrong
 /// option) it has printed why and answers the process's exit code.
 std::variant<LoadOptions, int> parse_load_options(int argc, const char* const* argv);
 
