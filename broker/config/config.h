@@ -44,8 +44,8 @@ struct TcpOptions {
 /// What is logged where. An empty level means "none".
 struct LogConfig {
     bool console = true;
-    /// False: to stderr, which is the default of an ephemeral broker.
-    bool console_to_stdout = true;
+    /// False: to stderr.
+    bool console_to_stdout = false;
     bool console_json = false;
     std::optional<LogLevel> console_level = LogLevel::info;
     /// Empty: no file.

@@ -55,7 +55,7 @@ private:
         add("listeners.tcp.default", sources_.ephemeral ? "127.0.0.1:0" : "5672");
         add("loopback_users.guest", "true");
         add("default_user_tags.administrator", "true");
-        add("log.console.stdio", sources_.ephemeral ? "stderr" : "stdout");
+        add("log.console.stdio", "stderr");
         if (!sources_.ephemeral) add("data_dir", default_data_dir(sources_.environment).string());
         return out;
     }

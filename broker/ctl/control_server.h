@@ -5,16 +5,17 @@
 // root are served.
 #pragma once
 
+#include "protocol/base/log_sink.h"
+#include "protocol/base/result.h"
+
 #include <boost/asio/io_context.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
+
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
-
-#include "protocol/base/log_sink.h"
-#include "protocol/base/result.h"
 
 namespace lvt::broker {
 
@@ -55,9 +56,7 @@ class ControlServer {
 public:
     /// Binds and listens; replaces a socket that a dead broker left behind. `handler` and `log` must outlive it. Accepts once `io` runs.
     [[nodiscard]] static Result<std::unique_ptr<ControlServer>> listen(
-        boost::asio::io_context& io,
-        const std::filesystem::path& data_dir,
-        ControlHandler& handler,
+        boost::asio::io_context& io, const std::filesystem::path& data_dir, ControlHandler& handler,
         LogSink& log);
 
     /// Closes everything and removes the socket. On the io_context's thread, or when it does not run.

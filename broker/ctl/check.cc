@@ -1,0 +1,179 @@
+// Health checks: what rabbitmq-diagnostics answers in words and exit codes.
+#include "broker/ctl/ctl_output.h"
+#include "broker/ctl/verb.h"
+
+#include <boost/json/array.hpp>
+#include <fmt/format.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+
+namespace lvt::broker {
+namespace {
+
+namespace json = boost::json;
+
+int pass(VerbContext& context, const std::string& text) {
+    print_message(context.out, text, context.options);
+    return 0;
+}
+
+int fail(VerbContext& context, const std::string& text) {
+    context.err << "Error:\n" << text << '\n';
+    return kExitUnavailable;
+}
+
+struct Endpoint {
+    std::string host;
+    std::string port;
+};
+
+std::vector<Endpoint> endpoints(VerbContext& context) {
+    std::vector<Endpoint> out;
+    const json::value& listeners = context.status["listeners"];
+    if (!listeners.is_array()) return out;
+    for (const json::value& row : listeners.get_array()) {
+        const json::object* const object = row.if_object();
+        if (!object || !object->contains("host") || !object->contains("port")) continue;
+        out.push_back({cell_text(object->at("host")), cell_text(object->at("port"))});
+    }
+    return out;
+}
+
+std::string ports_of(VerbContext& context) {
+    std::string out;
+    for (const Endpoint& endpoint : endpoints(context))
+        out += (out.empty() ? "" : ", ") + endpoint.port;
+    return out;
+}
+
+/// A wildcard address is tried on loopback.
+bool can_connect(const Endpoint& endpoint) {
+    std::string host = endpoint.host;
+    if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
+    if (host == "::" || host == "0.0.0.0") host = "localhost";
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    if (::getaddrinfo(host.c_str(), endpoint.port.c_str(), &hints, &found) != 0) return false;
+    bool connected = false;
+    for (const addrinfo* at = found; at && !connected; at = at->ai_next) {
+        const OwnedFd socket{::socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+        connected = socket.get() >= 0 && ::connect(socket.get(), at->ai_addr, at->ai_addrlen) == 0;
+    }
+    ::freeaddrinfo(found);
+    return connected;
+}
+
+int check_alarms(VerbContext& context, bool local_only) {
+    context.banner(fmt::format(
+        "Asking node {} to report any {} resource alarms ...",
+        context.node,
+        context.options.verb == "alarms" ? "known" : "local"));
+    const json::value& alarms = context.status["alarms"];
+    std::string text;
+    if (alarms.is_array())
+        for (const json::value& alarm : alarms.get_array())
+            text += (text.empty() ? "" : ", ") + cell_text(alarm);
+    if (text.empty())
+        return pass(
+            context,
+            fmt::format(
+                "Node {} reported no {}",
+                context.node,
+                local_only ? "local alarms" : "alarms, local or clusterwide"));
+    text = fmt::format("Node {} reported alarms: {}", context.node, text);
+    return context.options.verb == "alarms" ? pass(context, text) : fail(context, text);
+}
+
+int check_running(VerbContext& context) {
+    const std::string& verb = context.options.verb;
+    if (verb == "node_health_check")
+        context.banner(fmt::format("Checking health of node {} ...", context.node));
+    else if (verb == "check_running")
+        context.banner(fmt::format("Checking if RabbitMQ is running on node {} ...", context.node));
+    else
+        context.banner(fmt::format("Asking node {} for its status ...", context.node));
+    const auto answer = context.client.ask("ping", {}, context.timeout(Milliseconds{60'000}));
+    if (answer.has_error()) return fail(context, answer.error().message);
+    if (verb == "node_health_check") return pass(context, "Health check passed");
+    return pass(
+        context, fmt::format("RabbitMQ on node {} is fully booted and running", context.node));
+}
+
+int check_port_connectivity(VerbContext& context) {
+    context.banner(fmt::format(
+        "Testing TCP connections to all active listeners on node {} ...", context.node));
+    for (const Endpoint& endpoint : endpoints(context))
+        if (!can_connect(endpoint))
+            return fail(
+                context,
+                fmt::format(
+                    "Connection attempt to port {} on node {} failed",
+                    endpoint.port,
+                    context.node));
+    return pass(
+        context,
+        fmt::format(
+            "Successfully connected to ports {} on node {}.", ports_of(context), context.node));
+}
+
+int check_port_listener(VerbContext& context) {
+    const std::string& port = context.options.args.front();
+    context.banner(fmt::format(
+        "Asking node {} if there's an active listener on port {} ...", context.node, port));
+    for (const Endpoint& endpoint : endpoints(context))
+        if (endpoint.port == port)
+            return pass(
+                context,
+                fmt::format("A listener for port {} is running on node {}.", port, context.node));
+    return fail(
+        context,
+        fmt::format(
+            "No listener for port {} is active on node {}. Found listeners that use the following "
+            "ports: {}",
+            port,
+            context.node,
+            ports_of(context)));
+}
+
+int list_listeners(VerbContext& context) {
+    context.banner(
+        fmt::format("Asking node {} to report its protocol listeners ...", context.node));
+    for (const Endpoint& endpoint : endpoints(context))
+        context.out << fmt::format(
+            "Interface: {}, port: {}, protocol: amqp, purpose: AMQP 0-9-1\n",
+            endpoint.host,
+            endpoint.port);
+    return 0;
+}
+
+}  // namespace
+
+int run_check(VerbContext& context) {
+    const std::string& verb = context.options.verb;
+    if (verb == "check_port_connectivity") return check_port_connectivity(context);
+    if (verb == "check_port_listener") return check_port_listener(context);
+    if (verb == "listeners") return list_listeners(context);
+    if (verb == "alarms" || verb == "check_alarms") return check_alarms(context, false);
+    if (verb == "check_local_alarms") return check_alarms(context, true);
+    if (verb == "check_virtual_hosts") {
+        context.banner(
+            fmt::format("Checking if all vhosts are running on node {} ...", context.node));
+        return pass(context, fmt::format("Node {} reported all vhosts as running", context.node));
+    }
+    if (verb == "is_booting") {
+        context.banner(fmt::format("Asking node {} for its boot status ...", context.node));
+        return pass(
+            context,
+            fmt::format(
+                "RabbitMQ on node {} is fully booted (check with is_running), stopped or has not "
+                "started booting yet",
+                context.node));
+    }
+    return check_running(context);
+}
+
+}  // namespace lvt::broker

@@ -1,0 +1,97 @@
+#include "broker/ctl/ctl_options.h"
+
+#include "broker/config/config.h"
+#include "broker/config/data_dir.h"
+#include "broker/config/environment.h"
+
+#include <CLI/CLI.hpp>
+
+#include <cmath>
+
+namespace lvt::broker {
+namespace {
+
+std::string program_name(const char* argv0) {
+    const std::string name = std::filesystem::path{argv0}.filename().string();
+    return name.starts_with("rabbitmq") ? name : "leveret ctl";
+}
+
+Result<std::optional<Milliseconds>> timeout_of(const std::string& text) {
+    if (text == "infinity") return std::optional{Milliseconds{0}};
+    char* end = nullptr;
+    const double seconds = std::strtod(text.c_str(), &end);
+    if (text.empty() || *end != '\0' || !std::isfinite(seconds) || seconds < 0 || seconds > 1e6)
+        return Error{ErrorKind::invalid, "--timeout takes a number of seconds or infinity"};
+    return std::optional{Milliseconds{std::llround(seconds * 1000)}};
+}
+
+Result<Formatter> formatter_of(const std::string& name) {
+    if (name == "table" || name == "pretty_table" || name == "string") return Formatter::table;
+    if (name == "json" || name == "json_stream") return Formatter::json;
+    if (name == "csv") return Formatter::csv;
+    return Error{ErrorKind::invalid, "--formatter takes table, json or csv"};
+}
+
+}  // namespace
+
+Result<CtlOptions> parse_ctl_options(int argc, const char* const* argv) {
+    CtlOptions options;
+    std::string data_dir, node, timeout, formatter = "table", ignored;
+    std::vector<std::string> words;
+    bool flag = false;
+    bool no_headers = false;
+
+    CLI::App app;
+    app.set_help_flag();
+    app.add_flag("-?,-h,--help", options.help);
+    app.add_option("--data-dir", data_dir);
+    app.add_option("-n,--node", node);
+    app.add_option("-t,--timeout", timeout);
+    app.add_option("-p,--vhost", options.vhost);
+    app.add_option("--formatter", formatter);
+    app.add_flag("-q,--quiet", options.quiet);
+    app.add_flag("-s,--silent", options.silent);
+    app.add_flag("--no-table-headers", no_headers);
+    app.add_flag("-l,--longnames", flag);
+    app.add_flag("--online", flag);
+    app.add_flag("--offline", flag);
+    app.add_flag("--local", flag);
+    app.add_flag("--dry-run", flag);
+    app.add_option("--erlang-cookie", ignored);
+    app.add_option("--script-name", ignored);
+    app.add_option("words", words);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return Error{ErrorKind::invalid, error.what()};
+    }
+
+    options.program = program_name(argv[0]);
+    if (!words.empty()) {
+        options.verb = words.front();
+        options.args.assign(words.begin() + 1, words.end());
+    }
+    options.table_headers = !no_headers && !options.silent;
+    Result<Formatter> chosen = formatter_of(formatter);
+    if (chosen.has_error()) return std::move(chosen).error();
+    options.formatter = *chosen;
+    if (!timeout.empty()) {
+        Result<std::optional<Milliseconds>> parsed = timeout_of(timeout);
+        if (parsed.has_error()) return std::move(parsed).error();
+        options.timeout = *parsed;
+    }
+    const auto environment = process_environment();
+    if (data_dir.empty())
+        options.data_dir = default_data_dir(environment);
+    else
+        options.data_dir = data_dir;
+    const ConfigSources process;
+    if (node.empty()) {
+        const auto named = environment.find("RABBITMQ_NODENAME");
+        node = named == environment.end() || named->second.empty() ? "rabbit" : named->second;
+    }
+    options.node = complete_node_name(node, process.machine.host_name);
+    return options;
+}
+
+}  // namespace lvt::broker
