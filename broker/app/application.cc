@@ -110,7 +110,7 @@ Result<void> Application::build() {
 Result<void> Application::open_store() {
     storage::Lsn last;
     if (!options_.config.data_dir.empty()) {
-        Result<std::unique_ptr<storage::DurableStore>> store =
+        Result<std::shared_ptr<storage::DurableStore>> store =
             open_durable_store(options_.config, log_);
         if (store.has_error()) return store.error();
         store_ = std::move(*store);

@@ -69,7 +69,7 @@ private:
     SystemRandom random_;
     std::unique_ptr<Core> core_;
     std::unique_ptr<CoreThread> core_thread_;
-    std::unique_ptr<storage::DurableStore> store_;  // its threads post to core_thread_
+    std::shared_ptr<storage::DurableStore> store_;  // its threads post to core_thread_
     std::vector<std::unique_ptr<Lane>> lanes_;
     std::vector<std::shared_ptr<Listener>> listeners_;
     std::unique_ptr<ResourceWatch> watch_;

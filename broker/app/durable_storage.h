@@ -10,7 +10,7 @@
 namespace lvt::broker {
 
 /// In `config.data_dir`, with budgets that follow the volume's and the machine's size. `log` must outlive it.
-[[nodiscard]] Result<std::unique_ptr<storage::DurableStore>> open_durable_store(
+[[nodiscard]] Result<std::shared_ptr<storage::DurableStore>> open_durable_store(
     const Config& config, LogSink& log);
 
 }  // namespace lvt::broker
