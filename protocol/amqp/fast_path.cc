@@ -17,84 +17,75 @@ constexpr std::uint32_t kBasicHeader = ids(kBasicClassId, 0);
 constexpr std::size_t kPublishBytesLowest = 4 + 2 + 1 + 1 + 1;
 constexpr std::size_t kAckBytes = kAckFrameBytes - kFrameOverheadBytes;
 
-/// The first three octets of a frame.
-std::uint32_t type_and_channel(const char* frame) {
-    return std::uint32_t{load_big_endian<std::uint8_t>(frame)} << 16 |
-           load_big_endian<std::uint16_t>(frame + 1);
+/// The payload of the frame of that type and channel that stands whole at the front of `rest`; empty where none does.
+ByteView whole_frame(
+    ByteView rest, FrameType type, std::uint16_t channel, std::size_t lowest, std::uint32_t max) {
+    if (rest.size() < kFrameOverheadBytes + lowest) return {};
+    const char* const at = rest.data();
+    if (static_cast<std::uint8_t>(at[0]) != static_cast<std::uint8_t>(type)) return {};
+    if (load_big_endian<std::uint16_t>(at + 1) != channel) return {};
+    const std::size_t size = load_big_endian<std::uint32_t>(at + 3);
+    if (size < lowest || size + kFrameOverheadBytes > max) return {};
+    if (size + kFrameOverheadBytes > rest.size()) return {};
+    if (static_cast<std::uint8_t>(at[kFrameHeaderBytes + size]) != kFrameEnd) return {};
+    return {at + kFrameHeaderBytes, size};
 }
 
-std::uint32_t type_and_channel(FrameType type, std::uint16_t channel) {
-    return std::uint32_t{static_cast<std::uint8_t>(type)} << 16 | channel;
-}
-
-/// The payload's size where a whole frame stands at the front of `rest`, else 0.
-std::size_t whole_frame(ByteView rest, std::size_t payload_lowest, std::uint32_t frame_max) {
-    if (rest.size() < kFrameOverheadBytes + payload_lowest) return 0;
-    const std::size_t size = load_big_endian<std::uint32_t>(rest.data() + 3);
-    if (size < payload_lowest || size + kFrameOverheadBytes > frame_max) return 0;
-    if (size + kFrameOverheadBytes > rest.size()) return 0;
-    const char end = rest[kFrameHeaderBytes + size];
-    return static_cast<std::uint8_t>(end) == kFrameEnd ? size : 0;
+/// The channel of the frame in front, 0 where there is none.
+std::uint16_t channel_of(ByteView rest) {
+    return rest.size() < kFrameHeaderBytes ? 0 : load_big_endian<std::uint16_t>(rest.data() + 1);
 }
 
 }  // namespace
 
-std::optional<FusedPublish> parse_publish(ByteView input, std::uint32_t frame_max) {
+bool parse_publish(ByteView input, std::uint32_t frame_max, FusedPublish& out) {
     ByteView rest = input;
-    const std::size_t method_size = whole_frame(rest, kPublishBytesLowest, frame_max);
-    if (method_size == 0) return std::nullopt;
-    const char* at = rest.data();
-    const auto channel = load_big_endian<std::uint16_t>(at + 1);
-    if (type_and_channel(at) != type_and_channel(FrameType::method, channel) || channel == 0) {
-        return std::nullopt;
-    }
-    at += kFrameHeaderBytes;
-    if (load_big_endian<std::uint32_t>(at) != kPublishIds) return std::nullopt;
+    const std::uint16_t channel = channel_of(rest);
+    if (channel == 0) return false;
+    const ByteView method =
+        whole_frame(rest, FrameType::method, channel, kPublishBytesLowest, frame_max);
+    if (method.empty()) return false;
+    const char* const at = method.data();
+    if (load_big_endian<std::uint32_t>(at) != kPublishIds) return false;
     const std::size_t exchange_size = static_cast<std::uint8_t>(at[6]);
-    if (method_size < kPublishBytesLowest + exchange_size) return std::nullopt;
+    if (method.size() < kPublishBytesLowest + exchange_size) return false;
     const std::size_t key_size = static_cast<std::uint8_t>(at[7 + exchange_size]);
-    if (method_size != kPublishBytesLowest + exchange_size + key_size) return std::nullopt;
-    std::optional<FusedPublish> out(std::in_place);
-    out->channel = channel;
-    out->exchange = ByteView(at + 7, exchange_size);
-    out->routing_key = ByteView(at + 8 + exchange_size, key_size);
-    const char bits = at[method_size - 1];
-    out->mandatory = bits & 1;
-    out->immediate = bits & 2;
-    rest.remove_prefix(method_size + kFrameOverheadBytes);
+    if (method.size() != kPublishBytesLowest + exchange_size + key_size) return false;
+    rest.remove_prefix(method.size() + kFrameOverheadBytes);
 
-    const std::size_t header_size = whole_frame(rest, kContentHeaderBytes + 2, frame_max);
-    if (header_size == 0) return std::nullopt;
-    at = rest.data();
-    if (type_and_channel(at) != type_and_channel(FrameType::header, channel)) return std::nullopt;
-    at += kFrameHeaderBytes;
-    if (load_big_endian<std::uint32_t>(at) != kBasicHeader) return std::nullopt;
-    const auto body_size = load_big_endian<std::uint64_t>(at + 4);
-    out->properties = ByteView(at + kContentHeaderBytes, header_size - kContentHeaderBytes);
-    rest.remove_prefix(header_size + kFrameOverheadBytes);
+    const ByteView header =
+        whole_frame(rest, FrameType::header, channel, kContentHeaderBytes + 2, frame_max);
+    if (header.empty()) return false;
+    if (load_big_endian<std::uint32_t>(header.data()) != kBasicHeader) return false;
+    const auto body_size = load_big_endian<std::uint64_t>(header.data() + 4);
+    rest.remove_prefix(header.size() + kFrameOverheadBytes);
 
+    ByteView body;
     if (body_size != 0) {
-        if (whole_frame(rest, 1, frame_max) != body_size) return std::nullopt;
-        at = rest.data();
-        if (type_and_channel(at) != type_and_channel(FrameType::body, channel)) return std::nullopt;
-        out->body = ByteView(at + kFrameHeaderBytes, body_size);
-        rest.remove_prefix(body_size + kFrameOverheadBytes);
+        body = whole_frame(rest, FrameType::body, channel, 1, frame_max);
+        if (body.size() != body_size) return false;
+        rest.remove_prefix(body.size() + kFrameOverheadBytes);
     }
-    const auto scan = scan_properties(out->properties);
-    if (!scan) return std::nullopt;
-    out->scan = *scan;
-    out->total_bytes = input.size() - rest.size();
-    return out;
+    out.properties = header.substr(kContentHeaderBytes);
+    if (!scan_properties(out.properties, out.scan)) return false;
+    out.channel = channel;
+    const char bits = method.back();
+    out.mandatory = (bits & 1) != 0;
+    out.immediate = (bits & 2) != 0;
+    out.exchange = ByteView(at + 7, exchange_size);
+    out.routing_key = ByteView(at + 8 + exchange_size, key_size);
+    out.body = body;
+    out.total_bytes = input.size() - rest.size();
+    return true;
 }
 
 std::optional<FusedAck> parse_ack(ByteView input) {
-    if (whole_frame(input, kAckBytes, kFrameMaxLowest) != kAckBytes) return std::nullopt;
-    const char* at = input.data();
-    const auto channel = load_big_endian<std::uint16_t>(at + 1);
-    if (type_and_channel(at) != type_and_channel(FrameType::method, channel) || channel == 0) {
-        return std::nullopt;
-    }
-    at += kFrameHeaderBytes;
+    const std::uint16_t channel = channel_of(input);
+    if (channel == 0) return std::nullopt;
+    const ByteView method =
+        whole_frame(input, FrameType::method, channel, kAckBytes, kAckFrameBytes);
+    if (method.empty()) return std::nullopt;
+    const char* const at = method.data();
     if (load_big_endian<std::uint32_t>(at) != kAckIds) return std::nullopt;
     const auto tag = load_big_endian<std::uint64_t>(at + 4);
     return FusedAck{channel, (at[12] & 1) != 0, tag, kAckFrameBytes};

@@ -14,6 +14,9 @@ namespace lvt::amqp {
 
 /// basic.publish with its content header and at most one body frame. Views into the input.
 struct FusedPublish {
+    /// Not defaulted: that would clear all of it with rep stos first, which costs more than the whole parse.
+    FusedPublish() {}
+
     std::uint16_t channel = 0;
     bool mandatory = false;
     bool immediate = false;
@@ -29,7 +32,10 @@ struct FusedPublish {
 
 /// A whole, well-formed publish at the front of `input`, or nothing. Only between two frames and on a channel that is
 /// not inside a content. No allocation, except by a headers table that is malformed.
-std::optional<FusedPublish> parse_publish(ByteView input, std::uint32_t frame_max);
+inline std::optional<FusedPublish> parse_publish(ByteView input, std::uint32_t frame_max);
+
+/// The same into a fresh `out`, which is worth nothing where it answers false.
+bool parse_publish(ByteView input, std::uint32_t frame_max, FusedPublish& out);
 
 /// basic.ack.
 struct FusedAck {
@@ -41,5 +47,12 @@ struct FusedAck {
 
 /// A whole basic.ack at the front of `input`, or nothing; under the same conditions as parse_publish.
 std::optional<FusedAck> parse_ack(ByteView input);
+
+// In the place where the caller wants it: a copy of it costs as much as the parse.
+inline std::optional<FusedPublish> parse_publish(ByteView input, std::uint32_t frame_max) {
+    std::optional<FusedPublish> out(std::in_place);
+    if (!parse_publish(input, frame_max, *out)) out.reset();
+    return out;
+}
 
 }  // namespace lvt::amqp

@@ -59,18 +59,16 @@ bool scan_values(ByteReader& in, PropertiesScan& scan) {
 
 }  // namespace
 
-std::optional<PropertiesScan> scan_properties(ByteView bytes) {
-    std::optional<PropertiesScan> scan(std::in_place);
+bool scan_properties(ByteView bytes, PropertiesScan& out) {
     ByteReader in(bytes);
-    scan->flags = in.u16();
+    out.flags = in.u16();
     // The two commonest by far: nothing at all, and delivery_mode alone.
-    if (scan->flags == 0 && bytes.size() == 2) return scan;
-    if (scan->flags == property::kDeliveryMode && bytes.size() == 3) {
-        scan->delivery_mode = static_cast<std::uint8_t>(bytes[2]);
-        return scan;
+    if (out.flags == 0 && bytes.size() == 2) return true;
+    if (out.flags == property::kDeliveryMode && bytes.size() == 3) {
+        out.delivery_mode = static_cast<std::uint8_t>(bytes[2]);
+        return true;
     }
-    if ((scan->flags & property::kNone) != 0 || !scan_values(in, *scan)) scan.reset();
-    return scan;
+    return (out.flags & property::kNone) == 0 && scan_values(in, out);
 }
 
 AmqpResult<void> Properties::validate(ByteView bytes) {

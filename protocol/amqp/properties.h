@@ -57,9 +57,15 @@ struct PropertiesScan {
     bool persistent() const { return delivery_mode == kPersistent; }
 };
 
-/// One pass over properties in wire form that validates all of them, headers included. Nothing where they are
-/// malformed: Properties::validate tells why. No allocation.
-std::optional<PropertiesScan> scan_properties(ByteView bytes);
+/// One pass over properties in wire form that validates all of them, headers included. False where they are malformed:
+/// Properties::validate tells why. `out` must be fresh. Allocates only where a headers table is malformed.
+bool scan_properties(ByteView bytes, PropertiesScan& out);
+
+inline std::optional<PropertiesScan> scan_properties(ByteView bytes) {
+    std::optional<PropertiesScan> scan(std::in_place);
+    if (!scan_properties(bytes, *scan)) scan.reset();
+    return scan;
+}
 
 /// A view of properties that were validated before. Valid as long as the bytes are.
 class Properties {

@@ -24,6 +24,8 @@ Outcome decode(ByteView stream, std::uint8_t cut) {
             if (frame.has_error()) {
                 ASSERT(!out.error && frame.error().closes_connection());
                 out.error = frame.error();
+                // Pieces of a body go out before its end octet proves wrong.
+                out.unfinished.clear();
                 continue;
             }
             if (!*frame) break;
