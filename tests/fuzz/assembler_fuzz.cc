@@ -25,7 +25,8 @@ struct Outcome {
 
     /// A body frame that is too long and ends wrongly is refused for the one or the other, as the pieces come.
     bool operator==(const Outcome& other) const {
-        if (commands != other.commands || error.has_value() != other.error.has_value()) return false;
+        if (commands != other.commands) return false;
+        if (error.has_value() != other.error.has_value()) return false;
         if (!error || error == other.error) return true;
         return error->code == ReplyCode::frame_error &&
                other.error->code == ReplyCode::frame_error;
