@@ -22,7 +22,10 @@ namespace {
 constexpr std::size_t kSpaces = 4;
 constexpr std::array<const char*, kSpaces> kSpaceNames{"default", "state", "msgs", "bodies"};
 
-rocksdb::Slice slice(ByteView view) { return {view.data(), view.size()}; }
+/// RocksDB takes no null for an empty one.
+rocksdb::Slice slice(ByteView view) {
+    return view.empty() ? rocksdb::Slice("", 0) : rocksdb::Slice(view.data(), view.size());
+}
 ByteView view(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
 Error to_error(const rocksdb::Status& status, const Path& dir) {

@@ -1,0 +1,17 @@
+// RocksDB on one of our own file systems: so the faults of FaultyFs reach it too.
+#pragma once
+
+#include <memory>
+
+#include "storage/fs.h"
+
+namespace rocksdb {
+class FileSystem;
+}
+
+namespace lvt::storage {
+
+/// `fs` must outlive it.
+std::shared_ptr<rocksdb::FileSystem> rocks_files_on(Fs& fs);
+
+}  // namespace lvt::storage
