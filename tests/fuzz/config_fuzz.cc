@@ -16,7 +16,8 @@ void check(std::string_view text) {
         ASSERT(lines.error().kind == ErrorKind::invalid && !lines.error().message.empty());
         return;
     }
-    ConfigSources sources;
+    ConfigSources sources{
+        .ephemeral = true, .machine = {.cpus = 4, .memory_bytes = 1 << 30, .host_name = "h"}};
     std::string again;
     bool quotable = true;
     for (const ConfLine& line : *lines) {

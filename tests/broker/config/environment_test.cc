@@ -1,0 +1,120 @@
+#include "tests/broker/config/load_config_fixture.h"
+
+#include "broker/config/data_dir.h"
+
+namespace lvt::broker {
+namespace {
+
+using Environment = LoadConfig;
+
+TEST_F(Environment, DefaultUserOfTheImage) {
+    environment("RABBITMQ_DEFAULT_USER", "u");
+    environment("RABBITMQ_DEFAULT_PASS", "p");
+    environment("RABBITMQ_DEFAULT_VHOST", "v");
+    const DefaultUser user = load().default_user;
+    EXPECT_EQ(user.name, "u");
+    EXPECT_EQ(user.password, "p");
+    EXPECT_EQ(user.vhost, "v");
+}
+
+TEST_F(Environment, DefaultUserFromFiles) {
+    environment("RABBITMQ_DEFAULT_USER_FILE", write("u\n", "user").string());
+    environment("RABBITMQ_DEFAULT_PASS_FILE", write("p q\r\n", "pass").string());
+    const Config config = load();
+    EXPECT_EQ(config.default_user.name, "u");
+    EXPECT_EQ(config.default_user.password, "p q");
+    EXPECT_EQ(
+        setting(config, "default_user"), "u from environment RABBITMQ_DEFAULT_USER_FILE");
+}
+
+TEST_F(Environment, AMissingSecretIsAnError) {
+    environment("RABBITMQ_DEFAULT_PASS_FILE", (directory_ / "none").string());
+    EXPECT_EQ(
+        error(),
+        "environment RABBITMQ_DEFAULT_PASS_FILE: default_pass: DIR/none: No such file or directory");
+}
+
+TEST_F(Environment, AVariableAndItsFileExcludeEachOther) {
+    environment("RABBITMQ_DEFAULT_PASS", "p");
+    environment("RABBITMQ_DEFAULT_PASS_FILE", write("p", "pass").string());
+    EXPECT_EQ(
+        error(),
+        "environment RABBITMQ_DEFAULT_PASS_FILE: default_pass: RABBITMQ_DEFAULT_PASS is set too, "
+        "only one of them may be");
+}
+
+TEST_F(Environment, EmptyVariablesCountAsAbsent) {
+    environment("RABBITMQ_DEFAULT_USER", "");
+    environment("RABBITMQ_NODE_PORT", "");
+    const Config config = load();
+    EXPECT_EQ(config.default_user.name, "guest");
+    EXPECT_EQ(config.listeners.front().port, 5672);
+}
+
+TEST_F(Environment, NodeNameIsCompletedWithTheHost) {
+    environment("RABBITMQ_NODENAME", "hare");
+    EXPECT_EQ(load().node_name, "hare@h");
+    environment("RABBITMQ_NODENAME", "hare@field");
+    EXPECT_EQ(load().node_name, "hare@field");
+}
+
+TEST_F(Environment, PortAndAddress) {
+    environment("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1");
+    EXPECT_EQ(load().listeners, (std::vector<ListenAddress>{{"127.0.0.1", 5672}}));
+    environment("RABBITMQ_NODE_PORT", "5999");
+    EXPECT_EQ(load().listeners, (std::vector<ListenAddress>{{"127.0.0.1", 5999}}));
+}
+
+TEST_F(Environment, DataDirectory) {
+    environment("RABBITMQ_MNESIA_BASE", "/base");
+    EXPECT_EQ(load().data_dir, "/base");
+    environment("RABBITMQ_MNESIA_DIR", "/dir");
+    EXPECT_EQ(load().data_dir, "/dir");
+    environment("LEVERET_DATA_DIR", "/own");
+    EXPECT_EQ(load().data_dir, "/own");
+    EXPECT_EQ(default_data_dir(sources_.environment), "/own");
+    set("data_dir", "/set");
+    EXPECT_EQ(load().data_dir, "/set");
+}
+
+TEST_F(Environment, Logs) {
+    environment("RABBITMQ_LOGS", "/l/x.log");
+    EXPECT_FALSE(load().log.console);
+    EXPECT_EQ(load().log.file, "/l/x.log");
+    environment("RABBITMQ_LOGS", "-");
+    EXPECT_TRUE(load().log.console);
+    EXPECT_TRUE(load().log.file.empty());
+}
+
+TEST_F(Environment, LogLevels) {
+    environment("RABBITMQ_LOG", "debug,connection=error,+color,queue=info");
+    const LogConfig log = load().log;
+    EXPECT_EQ(log.console_level, LogLevel::debug);
+    EXPECT_EQ(log.connection_level, LogLevel::error);
+}
+
+TEST_F(Environment, MemoryWatermarkInItsThreeForms) {
+    const std::pair<const char*, std::uint64_t> cases[] = {
+        {"40%", 400'000'000}, {"5%", 50'000'000}, {"0.3", 300'000'000}, {"200MB", 200'000'000}};
+    for (const auto& [text, bytes] : cases) {
+        environment("RABBITMQ_VM_MEMORY_HIGH_WATERMARK", text);
+        EXPECT_EQ(load().memory_limit_bytes, bytes) << text;
+    }
+}
+
+TEST_F(Environment, TheCookieIsNoted) {
+    environment("RABBITMQ_ERLANG_COOKIE", "secret");
+    EXPECT_EQ(
+        load().warnings,
+        std::vector<std::string>{
+            "environment RABBITMQ_ERLANG_COOKIE has no effect: nodes need no cookie here"});
+}
+
+TEST_F(Environment, WhatKubernetesInjectsIsNobodysBusiness) {
+    environment("RABBITMQ_PORT_5672_TCP", "tcp://10.0.0.1:5672");
+    environment("RABBITMQ_SERVICE_HOST", "10.0.0.1");
+    EXPECT_TRUE(load().warnings.empty());
+}
+
+}  // namespace
+}  // namespace lvt::broker
