@@ -72,7 +72,7 @@ boost::system::result<json::value, ControlFailure> value_of(std::string_view lin
             text->is_string() ? std::string{text->get_string()} : json::serialize(*text),
             code && code->is_int64() ? static_cast<int>(code->get_int64()) : kSoftware};
     }
-    return json::value{(*object)["ok"]};
+    return json::value((*object)["ok"]);  // braces would make it an array
 }
 
 }  // namespace
