@@ -1,0 +1,113 @@
+#include "broker/core/queue_machine.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace lvt::broker {
+namespace {
+
+class QueueMachineTest : public testing::Test {
+protected:
+    MessagePtr message(ByteView body) {
+        MessageParts parts;
+        parts.properties = ByteView("\0\0", 2);
+        parts.body_size = body.size();
+        parts.persistent = true;
+        return MessageBuilder::build(pool, parts, body);
+    }
+
+    MessagePool pool;
+    std::uint64_t gauge = 0;
+    QueueMachine machine{gauge};
+};
+
+TEST_F(QueueMachineTest, PutsBackInPlaceInAnyOrder) {
+    for (int i = 0; i < 6; ++i) machine.enqueue(message(std::to_string(i)));
+    std::vector<QueuedMessage> taken;
+    for (int i = 0; i < 5; ++i) taken.push_back(*machine.take());
+    std::swap(taken[0], taken[3]);
+    taken.erase(taken.begin() + 1);
+    machine.requeue(std::move(taken));
+    std::string order;
+    while (auto entry = machine.take()) order += entry->message->body();
+    EXPECT_EQ(order, "02345");
+    EXPECT_EQ(gauge, 0u);
+}
+
+/// Random enqueues, takes, returns, page-outs and page-ins keep the order and lose nothing.
+TEST_F(QueueMachineTest, AgreesWithASortedList) {
+    const std::uint64_t seed = std::random_device{}();
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937_64 random(seed);
+    std::map<storage::Seq, MessagePtr> ready;
+    std::map<storage::Seq, MessagePtr> in_hand;
+    for (int step = 0; step < 20'000; ++step) {
+        switch (random() % 6) {
+            case 0:
+            case 1: {
+                const auto body = message("m");
+                ready[machine.enqueue(body)] = body;
+                break;
+            }
+            case 2:
+            case 3: {
+                if (machine.wants_page_in()) {
+                    std::vector<QueuedMessage> entries;
+                    const ColdRange cold = machine.cold();
+                    const storage::Seq covered =
+                        std::min(cold.to, cold.from + 1 + random() % 20);
+                    for (auto at = ready.lower_bound(cold.from);
+                         at != ready.end() && at->first < covered; ++at) {
+                        entries.push_back({at->first, at->second});
+                    }
+                    machine.page_in(std::move(entries), covered);
+                }
+                auto entry = machine.take();
+                if (!entry) break;
+                ASSERT_EQ(entry->seq, ready.begin()->first);
+                in_hand[entry->seq] = entry->message;
+                ready.erase(ready.begin());
+                break;
+            }
+            case 4: {
+                std::vector<QueuedMessage> back;
+                while (!in_hand.empty() && random() % 4) {
+                    auto at = std::next(in_hand.begin(), random() % in_hand.size());
+                    back.push_back({at->first, at->second, 1, 0, true});
+                    ready[at->first] = at->second;
+                    in_hand.erase(at);
+                }
+                machine.requeue(std::move(back));
+                break;
+            }
+            case 5:
+                if (random() % 10 == 0) machine.page_out(machine.next_seq() - random() % 5, 100);
+                break;
+        }
+        ASSERT_EQ(machine.ready(), ready.size());
+    }
+}
+
+TEST(SlowStart, DoublesWhenAWholeWindowIsAckedAndNothingIsLeft) {
+    SlowStart slow(8);
+    slow.on_settled(8, 0);
+    EXPECT_EQ(slow.window(), 16u);
+    slow.on_settled(15, 0);
+    EXPECT_EQ(slow.window(), 16u);
+}
+
+TEST(SlowStart, DoublesWithTimeOnlyWithoutAnyAck) {
+    constexpr Milliseconds kInterval{50};
+    SlowStart slow(8);
+    slow.on_full(Milliseconds{100});
+    EXPECT_FALSE(slow.on_time(Milliseconds{149}, kInterval));
+    EXPECT_TRUE(slow.on_time(Milliseconds{150}, kInterval));
+    EXPECT_EQ(slow.window(), 16u);
+    slow.on_full(Milliseconds{160});
+    slow.on_settled(1, 15);
+    EXPECT_FALSE(slow.on_time(Milliseconds{500}, kInterval));
+}
+
+}  // namespace
+}  // namespace lvt::broker
