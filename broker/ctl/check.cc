@@ -45,7 +45,7 @@ std::vector<Endpoint> endpoints(VerbContext& context) {
 std::string ports_of(VerbContext& context) {
     std::string out;
     for (const Endpoint& endpoint : endpoints(context))
-        out += (out.empty() ? "" : ", ") + endpoint.port;
+        out.append(out.empty() ? "" : ", ").append(endpoint.port);
     return out;
 }
 
@@ -76,7 +76,7 @@ int check_alarms(VerbContext& context, bool local_only) {
     std::string text;
     if (alarms.is_array())
         for (const json::value& alarm : alarms.get_array())
-            text += (text.empty() ? "" : ", ") + cell_text(alarm);
+            text.append(text.empty() ? "" : ", ").append(cell_text(alarm));
     if (text.empty())
         return pass(
             context,

@@ -23,7 +23,7 @@ std::string list(const json::array& array) {
         if (out.size() > 1) out += ',';
         if (is_table_entry(element)) {
             const json::array& entry = element.get_array();
-            out += "{" + term(entry[0]) + "," + term(entry[2]) + "}";
+            out.append("{").append(term(entry[0])).append(",").append(term(entry[2])).append("}");
         } else {
             out += term(element);
         }

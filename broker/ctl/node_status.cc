@@ -15,7 +15,7 @@ constexpr const char* kPurpose = "AMQP 0-9-1";
 
 json::value get(const json::object& object, std::string_view key) {
     const json::value* const found = object.if_contains(key);
-    return found ? *found : json::value{nullptr};
+    return found ? *found : json::value(nullptr);
 }
 
 std::string text(const json::object& object, std::string_view key) {

@@ -56,7 +56,7 @@ std::string fault_in_arguments(const CtlOptions& options, const Verb& verb) {
     std::string unknown;
     for (const std::string& column : options.args)
         if (std::find(verb.columns.begin(), verb.columns.end(), column) == verb.columns.end())
-            unknown += (unknown.empty() ? "" : ", ") + column;
+            unknown.append(unknown.empty() ? "" : ", ").append(column);
     return unknown.empty() ? "" : fmt::format("Info key(s) {} are not supported", unknown);
 }
 

@@ -1,11 +1,11 @@
 // parse_conf: what it takes is well-formed and comes back the same when it is written again.
-#include <cstddef>
-#include <cstdint>
-
 #include "broker/config/conf_file.h"
 #include "broker/config/config.h"
 #include "broker/config/key_rules.h"
 #include "protocol/base/assert.h"
+
+#include <cstddef>
+#include <cstdint>
 
 namespace lvt::broker {
 namespace {

@@ -36,8 +36,17 @@ TEST(ConfFile, TakesWhatRabbitMqTakes) {
 
 TEST(ConfFile, RefusesWhatRabbitMqRefuses) {
     for (const char* text :
-         {"a", "a =", "= b", "a b = c", "a..b = 1", "a.* = 1", "a = #x", ".a = 1", "a. = 1",
-          "\xc3\xbc = 1", "include x.conf"})
+         {"a",
+          "a =",
+          "= b",
+          "a b = c",
+          "a..b = 1",
+          "a.* = 1",
+          "a = #x",
+          ".a = 1",
+          "a. = 1",
+          "\xc3\xbc = 1",
+          "include x.conf"})
         EXPECT_EQ(parsed(text), "error") << text;
 }
 
@@ -56,7 +65,12 @@ TEST(ConfFile, CountsLines) {
     EXPECT_EQ((*lines)[1].line, 5u);
 }
 
-TEST(ConfFile, SkipsAByteOrderMark) { EXPECT_EQ(parsed("\xef\xbb\xbf" "a = 1"), "a=1;"); }
+TEST(ConfFile, SkipsAByteOrderMark) {
+    EXPECT_EQ(
+        parsed("\xef\xbb\xbf"
+               "a = 1"),
+        "a=1;");
+}
 
 TEST(ConfFile, RefusesAHugeFile) {
     EXPECT_EQ(parsed(std::string(kConfBytesMax + 1, '\n')), "error");

@@ -13,8 +13,15 @@ TEST_F(ConfigErrors, UnknownKey) {
 
 TEST_F(ConfigErrors, UnknownKeyBesideKnownOnes) {
     for (const char* key :
-         {"listeners", "listeners.tcp.a.b", "heartbeats", "ssl_options.nope", "log", "management",
-          "default_permissions.x", "tcp_listen_options.x", "vm_memory_high_watermark.x"}) {
+         {"listeners",
+          "listeners.tcp.a.b",
+          "heartbeats",
+          "ssl_options.nope",
+          "log",
+          "management",
+          "default_permissions.x",
+          "tcp_listen_options.x",
+          "vm_memory_high_watermark.x"}) {
         sources_.files.clear();
         file(std::string{key} + " = 1\n");
         EXPECT_EQ(error(), "DIR/r.conf:1: unknown key '" + std::string{key} + "'");
@@ -38,8 +45,7 @@ TEST_F(ConfigErrors, FileThatIsNotThere) {
 
 TEST_F(ConfigErrors, AValueThatALaterLineReplacesIsCheckedToo) {
     file("heartbeat = x\nheartbeat = 1\n");
-    EXPECT_EQ(
-        error(), "DIR/r.conf:1: heartbeat: expected an integer from 0 to 65535, got 'x'");
+    EXPECT_EQ(error(), "DIR/r.conf:1: heartbeat: expected an integer from 0 to 65535, got 'x'");
 }
 
 struct BadValue {
@@ -54,8 +60,9 @@ TEST_P(BadValues, IsNamed) {
     const BadValue& bad = GetParam();
     file(std::string{bad.key} + " = " + bad.value + "\n");
     EXPECT_EQ(
-        error(), std::string{"DIR/r.conf:1: "} + bad.key + ": expected " + bad.expected +
-                     ", got '" + bad.value + "'");
+        error(),
+        std::string{"DIR/r.conf:1: "} + bad.key + ": expected " + bad.expected + ", got '" +
+            bad.value + "'");
 }
 
 constexpr const char* kBoolean = "true or false";
@@ -67,12 +74,10 @@ constexpr const char* kLevel =
 constexpr const char* kMilliseconds = "an integer from 0 to 2147483647";
 
 INSTANTIATE_TEST_SUITE_P(
-    All,
-    BadValues,
+    All, BadValues,
     testing::Values(
         BadValue{"io_threads", "65", "an integer from 0 to 64"},
-        BadValue{"listeners.tcp", "5672", "none"},
-        BadValue{"listeners.tcp.1", "65536", kPort},
+        BadValue{"listeners.tcp", "5672", "none"}, BadValue{"listeners.tcp.1", "65536", kPort},
         BadValue{"listeners.tcp.1", "host:5672", kPort},
         BadValue{"listeners.tcp.1", "127.0.0.1:", kPort},
         BadValue{"listeners.tcp.default", "-1", kPort},
@@ -89,13 +94,15 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"loopback_users.guest", "none", kBoolean},
         BadValue{"heartbeat", "65536", "an integer from 0 to 65535"},
         BadValue{"heartbeat", "1.5", "an integer from 0 to 65535"},
-        BadValue{"frame_max", "4095",
-                 "a size from 4096 to 2147483647 octets, such as 64KB or 128MB"},
-        BadValue{"initial_frame_max", "1",
-                 "a size from 4096 to 2147483647 octets, such as 64KB or 128MB"},
+        BadValue{
+            "frame_max", "4095", "a size from 4096 to 2147483647 octets, such as 64KB or 128MB"},
+        BadValue{
+            "initial_frame_max",
+            "1",
+            "a size from 4096 to 2147483647 octets, such as 64KB or 128MB"},
         BadValue{"channel_max", "65536", "an integer from 0 to 65535"},
-        BadValue{"max_message_size", "0",
-                 "a size from 1 to 536870912 octets, such as 64KB or 128MB"},
+        BadValue{
+            "max_message_size", "0", "a size from 1 to 536870912 octets, such as 64KB or 128MB"},
         BadValue{"handshake_timeout", "0", "milliseconds from 1 to 2147483647, or infinity"},
         BadValue{"login_failure_delay", "-1", kMilliseconds},
         BadValue{"vm_memory_high_watermark", "40%", "a fraction such as 0.4"},
@@ -112,12 +119,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"delivery_slow_start.initial_window", "0", "an integer from 1 to 65535"},
         BadValue{"delivery_slow_start.interval", "0", "an integer from 1 to 2147483647"},
         BadValue{"poison.max_returns", "-1", "an integer from 0 to 1000000"},
-        BadValue{"log.console", "maybe", kBoolean},
-        BadValue{"log.console.level", "loud", kLevel},
+        BadValue{"log.console", "maybe", kBoolean}, BadValue{"log.console.level", "loud", kLevel},
         BadValue{"log.console.stdio", "tty", "one of stdout, stderr"},
         BadValue{"log.console.formatter", "xml", "one of plaintext, json"},
-        BadValue{"log.default.level", "loud", kLevel},
-        BadValue{"log.level", "loud", kLevel},
+        BadValue{"log.default.level", "loud", kLevel}, BadValue{"log.level", "loud", kLevel},
         BadValue{"log.file.level", "INFO", kLevel},
         BadValue{"log.file.formatter", "xml", "one of plaintext, json"},
         BadValue{"log.connection.level", "off", kLevel}));

@@ -1,6 +1,5 @@
-#include "tests/broker/config/load_config_fixture.h"
-
 #include "broker/config/data_dir.h"
+#include "tests/broker/config/load_config_fixture.h"
 
 namespace lvt::broker {
 namespace {
@@ -23,15 +22,15 @@ TEST_F(Environment, DefaultUserFromFiles) {
     const Config config = load();
     EXPECT_EQ(config.default_user.name, "u");
     EXPECT_EQ(config.default_user.password, "p q");
-    EXPECT_EQ(
-        setting(config, "default_user"), "u from environment RABBITMQ_DEFAULT_USER_FILE");
+    EXPECT_EQ(setting(config, "default_user"), "u from environment RABBITMQ_DEFAULT_USER_FILE");
 }
 
 TEST_F(Environment, AMissingSecretIsAnError) {
     environment("RABBITMQ_DEFAULT_PASS_FILE", (directory_ / "none").string());
     EXPECT_EQ(
         error(),
-        "environment RABBITMQ_DEFAULT_PASS_FILE: default_pass: DIR/none: No such file or directory");
+        "environment RABBITMQ_DEFAULT_PASS_FILE: default_pass: DIR/none: No such file or "
+        "directory");
 }
 
 TEST_F(Environment, AVariableAndItsFileExcludeEachOther) {

@@ -1,6 +1,8 @@
 // What the tests of the configuration share: a machine that is known, and files that are written for one case.
 #pragma once
 
+#include "broker/config/config.h"
+
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -8,8 +10,6 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
-
-#include "broker/config/config.h"
 
 namespace lvt::broker {
 

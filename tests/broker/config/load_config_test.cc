@@ -68,8 +68,8 @@ TEST_F(LoadConfig, SetWinsOverEnvironmentWinsOverFileWinsOverDefault) {
 TEST_F(LoadConfig, ListenersOfOneLevelAddUp) {
     file("listeners.tcp.1 = 127.0.0.1:5673\nlisteners.tcp.2 = ::1:5674\nlisteners.tcp.3 = 5675\n");
     EXPECT_EQ(
-        load().listeners, (std::vector<ListenAddress>{
-                              {"127.0.0.1", 5673}, {"::1", 5674}, {"::", 5675}}));
+        load().listeners,
+        (std::vector<ListenAddress>{{"127.0.0.1", 5673}, {"::1", 5674}, {"::", 5675}}));
 }
 
 TEST_F(LoadConfig, ListenersOfAHigherLevelReplaceThoseBelow) {
@@ -234,8 +234,9 @@ TEST_F(LoadConfig, SettingsAreSortedAndSecretsMasked) {
     file("default_pass = s3cret\n");
     const Config config = load();
     EXPECT_TRUE(std::is_sorted(
-        config.settings.begin(), config.settings.end(),
-        [](const Setting& a, const Setting& b) { return a.key < b.key; }));
+        config.settings.begin(), config.settings.end(), [](const Setting& a, const Setting& b) {
+            return a.key < b.key;
+        }));
     EXPECT_EQ(setting(config, "default_pass"), "******** from DIR/r.conf:1");
     EXPECT_EQ(config.default_user.password, "s3cret");
 }

@@ -1,11 +1,11 @@
 #include "broker/config/machine.h"
 
+#include "broker/config/budgets.h"
+
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <fstream>
-
-#include "broker/config/budgets.h"
 
 namespace lvt::broker {
 namespace {
@@ -89,8 +89,7 @@ TEST(Machine, VolumeOfADirectoryThatIsNotThereYet) {
     const auto volume = volume_of(std::filesystem::temp_directory_path() / "no" / "such" / "dir");
     ASSERT_TRUE(volume.has_value());
     EXPECT_GT(volume->total_bytes, 0u);
-    EXPECT_EQ(
-        volume->total_bytes, volume_of(std::filesystem::temp_directory_path())->total_bytes);
+    EXPECT_EQ(volume->total_bytes, volume_of(std::filesystem::temp_directory_path())->total_bytes);
     EXPECT_TRUE(volume_of("relative").has_value());
 }
 

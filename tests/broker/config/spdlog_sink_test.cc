@@ -1,11 +1,10 @@
 #include "broker/config/spdlog_sink.h"
 
-#include <gtest/gtest.h>
-
-#include <boost/json/parse.hpp>
-
 #include "broker/config/text_file.h"
 #include "tests/broker/config/load_config_fixture.h"
+
+#include <boost/json/parse.hpp>
+#include <gtest/gtest.h>
 
 namespace lvt::broker {
 namespace {
@@ -28,7 +27,8 @@ protected:
 TEST_F(SpdlogSinkTest, WritesRabbitMqsFormOfALine) {
     open(LogLevel::info)->write(LogLevel::warning, "a {} line");
     const std::string line = text();
-    EXPECT_EQ(line.find("+00:00 [warning] a {} line\n"), std::string{"2026-01-01 00:00:00.000000"}.size())
+    EXPECT_EQ(
+        line.find("+00:00 [warning] a {} line\n"), std::string{"2026-01-01 00:00:00.000000"}.size())
         << line;
 }
 

@@ -39,8 +39,19 @@ TEST(Values, FrameSizesCountInPowersOfTwo) {
 }
 
 TEST(Values, SizesThatAreNone) {
-    for (const char* text : {"", "MB", "-1", "+1", "1 MB", "1.5GB", "1XB", "0x10", "1e3",
-                             "99999999999999999999", "9999999999G", "1MBx"}) {
+    for (const char* text :
+         {"",
+          "MB",
+          "-1",
+          "+1",
+          "1 MB",
+          "1.5GB",
+          "1XB",
+          "0x10",
+          "1e3",
+          "99999999999999999999",
+          "9999999999G",
+          "1MBx"}) {
         EXPECT_EQ(information(text), std::nullopt) << text;
         EXPECT_EQ(bytes(text), std::nullopt) << text;
     }
