@@ -174,6 +174,12 @@ void Connection::on_channel_frame(const Frame& frame) {
             if (channel->forgettable()) channels_.forget(frame.channel);
             return;
         case Channel::State::closing_by_client:
+            // Everything else may have been on its way.
+            if (is_method<amqp::ChannelOpen>(frame)) {
+                fail(method_error(
+                    amqp::ChannelOpen{}, ReplyCode::channel_error, "second 'channel.open' seen"));
+            }
+            return;
         case Channel::State::closed: return;
     }
 }
@@ -301,10 +307,14 @@ void Connection::on_socket_closed(Time now) {
 // What the driver asks.
 
 void Connection::consume_output(std::size_t size, Time now) {
+    if (size == 0) return;
     now_ = now.monotonic;
     session_.stats.sent_bytes += size;
+    // A heartbeat is not what makes the next one needless.
+    const bool only_heartbeat = std::exchange(heartbeat_queued_, false) &&
+                                session_.output.size() == amqp::kHeartbeatFrame.size();
+    if (!only_heartbeat) heartbeat_.on_sent();
     session_.output.consume(size);
-    heartbeat_.on_sent();
     if (session_.output.size() < kOutputAheadBytes) unread_answers_ = 0;
 }
 
@@ -342,7 +352,10 @@ void Connection::on_timer(Time now) {
         session_.output.clear();
         return end();
     }
-    if (verdict.send && session_.output.empty()) session_.output.append(amqp::kHeartbeatFrame);
+    if (verdict.send && session_.output.empty()) {
+        session_.output.append(amqp::kHeartbeatFrame);
+        heartbeat_queued_ = true;
+    }
 }
 
 void Connection::end_of_turn(Time now) {

@@ -167,6 +167,8 @@ private:
     /// Of the state: the end of the handshake, of a delay, of the wait for close-ok.
     std::optional<Milliseconds> deadline_;
     Heartbeat heartbeat_;
+    /// The output began with a heartbeat and nothing else.
+    bool heartbeat_queued_ = false;
 
     // Kept from the handshake.
     amqp::Table client_properties_;
