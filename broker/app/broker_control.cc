@@ -117,7 +117,8 @@ private:
 
     json::array list_vhosts() const {
         json::array all;
-        for (const Bytes& name : core_.list_vhosts()) all.push_back(json::object{{"name", text(name)}});
+        for (const Bytes& name : core_.list_vhosts())
+            all.push_back(json::object{{"name", text(name)}});
         return all;
     }
 
@@ -184,8 +185,8 @@ BrokerControl::~BrokerControl() = default;
 
 Result<std::unique_ptr<BrokerControl>> BrokerControl::open(
     const Config& config, const Core& core, CoreThread& thread, const Clock& clock,
-    const ResourceWatch& watch, const std::vector<std::shared_ptr<Listener>>& listeners, LogSink& log,
-    std::function<void()> on_stop_requested) {
+    const ResourceWatch& watch, const std::vector<std::shared_ptr<Listener>>& listeners,
+    LogSink& log, std::function<void()> on_stop_requested) {
     std::unique_ptr<BrokerControl> control(new BrokerControl);
     control->handler_ =
         std::make_unique<Handler>(

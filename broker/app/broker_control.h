@@ -20,8 +20,8 @@ public:
     /// Binds the control socket in the data directory; it is served while the core's loop runs. All must outlive it.
     [[nodiscard]] static Result<std::unique_ptr<BrokerControl>> open(
         const Config& config, const Core& core, CoreThread& thread, const Clock& clock,
-        const ResourceWatch& watch, const std::vector<std::shared_ptr<Listener>>& listeners, LogSink& log,
-        std::function<void()> on_stop_requested);
+        const ResourceWatch& watch, const std::vector<std::shared_ptr<Listener>>& listeners,
+        LogSink& log, std::function<void()> on_stop_requested);
     /// When the loop does not run any more.
     ~BrokerControl();
 

@@ -68,7 +68,7 @@ bool CoreThread::submit(LaneIndex lane, CommandBatch& batch, std::size_t bytes) 
             for (LaneCommand& command : batch) mailbox.batch.push_back(std::move(command));
         mailbox.batch_bytes += bytes;
         credit = mailbox.unapplied + mailbox.batch_bytes <= kLaneCreditBytes;
-        mailbox.waiting = !credit;
+        if (!credit) mailbox.waiting = true;  // and stays so until serve_lane() resumes it
     }
     batch.clear();
     if (was_empty) loop_.post([this, lane] { serve_lane(lane); });

@@ -56,7 +56,8 @@ Result<int> open_listening(const ListenerOptions& options) {
     const std::string where = host_and_port(options.host, options.port);
     if (const int code = ::getaddrinfo(options.host.c_str(), port.c_str(), &hints, &list.first))
         return Error{
-            ErrorKind::invalid, fmt::format("cannot listen on {}: {}", where, ::gai_strerror(code))};
+            ErrorKind::invalid,
+            fmt::format("cannot listen on {}: {}", where, ::gai_strerror(code))};
     int reason = EADDRNOTAVAIL;
     for (const addrinfo* one = list.first; one; one = one->ai_next) {
         const int fd = listen_on(*one, options);
