@@ -18,7 +18,8 @@ constexpr std::size_t kPublishBytesLowest = 4 + 2 + 1 + 1 + 1;
 constexpr std::size_t kAckBytes = kAckFrameBytes - kFrameOverheadBytes;
 
 /// The payload of the frame of that type and channel that stands whole at the front of `rest`; empty where none does.
-ByteView whole_frame(
+/// Inlined by force: each caller's constants take half of it away.
+[[gnu::always_inline]] inline ByteView whole_frame(
     ByteView rest, FrameType type, std::uint16_t channel, std::size_t lowest, std::uint32_t max) {
     if (rest.size() < kFrameOverheadBytes + lowest) return {};
     const char* const at = rest.data();
@@ -66,7 +67,7 @@ bool parse_publish(ByteView input, std::uint32_t frame_max, FusedPublish& out) {
         if (body.size() != body_size) return false;
         rest.remove_prefix(body.size() + kFrameOverheadBytes);
     }
-    out.properties = header.substr(kContentHeaderBytes);
+    out.properties = {header.data() + kContentHeaderBytes, header.size() - kContentHeaderBytes};
     if (!scan_properties(out.properties, out.scan)) return false;
     out.channel = channel;
     const char bits = method.back();

@@ -59,15 +59,9 @@ bool scan_values(ByteReader& in, PropertiesScan& scan) {
 
 }  // namespace
 
-bool scan_properties(ByteView bytes, PropertiesScan& out) {
+bool scan_all_properties(ByteView bytes, PropertiesScan& out) {
     ByteReader in(bytes);
     out.flags = in.u16();
-    // The two commonest by far: nothing at all, and delivery_mode alone.
-    if (out.flags == 0 && bytes.size() == 2) return true;
-    if (out.flags == property::kDeliveryMode && bytes.size() == 3) {
-        out.delivery_mode = static_cast<std::uint8_t>(bytes[2]);
-        return true;
-    }
     return (out.flags & property::kNone) == 0 && scan_values(in, out);
 }
 

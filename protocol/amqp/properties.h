@@ -59,7 +59,20 @@ struct PropertiesScan {
 
 /// One pass over properties in wire form that validates all of them, headers included. False where they are malformed:
 /// Properties::validate tells why. `out` must be fresh. Allocates only where a headers table is malformed.
-bool scan_properties(ByteView bytes, PropertiesScan& out);
+inline bool scan_properties(ByteView bytes, PropertiesScan& out);
+
+/// What scan_properties does where the properties are not one of the two commonest.
+bool scan_all_properties(ByteView bytes, PropertiesScan& out);
+
+inline bool scan_properties(ByteView bytes, PropertiesScan& out) {
+    if (bytes.size() == 3 && bytes[0] == property::kDeliveryMode >> 8 && bytes[1] == 0) {
+        out.flags = property::kDeliveryMode;
+        out.delivery_mode = static_cast<std::uint8_t>(bytes[2]);
+        return true;
+    }
+    if (bytes.size() == 2 && bytes[0] == 0 && bytes[1] == 0) return true;
+    return scan_all_properties(bytes, out);
+}
 
 inline std::optional<PropertiesScan> scan_properties(ByteView bytes) {
     std::optional<PropertiesScan> scan(std::in_place);
