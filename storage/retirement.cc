@@ -41,8 +41,9 @@ std::vector<QueueUid> LaneTable::queues() const {
 }
 
 Retirement::Retirement(
-    const StateSnapshot& snapshot, const LiveIndex& live, LaneTable& lanes, WrittenState& written)
-    : snapshot_(snapshot), live_(live), lanes_(lanes), written_(written) {
+    const StateSnapshot& snapshot, Lsn applied, const LiveIndex& live, LaneTable& lanes,
+    WrittenState& written)
+    : snapshot_(snapshot), live_(live), lanes_(lanes), written_(written), last_(applied) {
     states_.reserve(snapshot.queues.size());
     for (const QueueState& state : snapshot.queues) states_[state.queue] = &state;
 }

@@ -36,9 +36,9 @@ struct WrittenState {
 /// snapshot's state, and that lsn. A crash between two of them leaves a shorter retirement, not half of one.
 class Retirement {
 public:
-    /// `snapshot`, `live` (made from it), `lanes` and `written` must outlive it.
+    /// `snapshot`, `live` (made from it), `lanes` and `written` must outlive it. `applied` was retired before.
     Retirement(
-        const StateSnapshot& snapshot, const LiveIndex& live, LaneTable& lanes,
+        const StateSnapshot& snapshot, Lsn applied, const LiveIndex& live, LaneTable& lanes,
         WrittenState& written);
 
     /// In order. `corrupt` where it makes no sense.

@@ -77,9 +77,15 @@ Result<void> RocksStore::run_retirer() {
         retirer_wake_.wait(lock, [this] { return stopping_ || can_retire() || next_target(); });
         if (stopping_) return {};
         if (!can_retire()) {
-            wanted_ = next_target();
-            const Lsn target = *wanted_;
+            const Lsn target = *next_target();
+            // A segment that was sealed after all of it had been retired.
+            const bool retired_before = target <= applied_;
+            if (!retired_before) wanted_ = target;
             lock.unlock();
+            if (retired_before) {
+                journal_.log().recycle(target);
+                continue;
+            }
             events_.on_want_snapshot(target);
             continue;
         }
@@ -109,7 +115,7 @@ Result<void> RocksStore::write_chunks(Lsn target, const StateSnapshot& snapshot)
     if (db_ == nullptr) LVT_TRY(insist([this] { return open_cold(); }));
     LVT_TRY(forget_gone());
     const std::shared_ptr<const LiveIndex> live = publish_live(snapshot);
-    Retirement retirement(snapshot, *live, lanes_, written_);
+    Retirement retirement(snapshot, applied_, *live, lanes_, written_);
     const auto write = [&] {
         const ChunkDb::Batch batch = retirement.take_batch();
         return insist([&] { return db_->write(batch); });
