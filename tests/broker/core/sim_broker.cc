@@ -126,6 +126,10 @@ Received SimClient::next(const char* expected) {
 
 std::vector<Received> SimClient::take_all() {
     broker_.run();
+    return poll();
+}
+
+std::vector<Received> SimClient::poll() {
     std::vector<Received> out(
         std::make_move_iterator(inbox_.begin()), std::make_move_iterator(inbox_.end()));
     inbox_.clear();

@@ -67,6 +67,8 @@ public:
     Received next(const char* expected = "anything");
     /// All that has come, after running the broker.
     std::vector<Received> take_all();
+    /// All that has come so far.
+    std::vector<Received> poll();
     /// The bodies of all deliveries that have come.
     std::vector<Bytes> take_bodies();
     /// The socket is cut.
@@ -100,6 +102,11 @@ public:
     SimClient& connect();
     /// Until nobody has anything to do. The store syncs by itself unless told otherwise.
     void run();
+    /// At most so many things happen.
+    void run(int steps) {
+        while (steps-- > 0 && step()) {
+        }
+    }
     /// Time passes; timers fire.
     void advance(Milliseconds by);
     /// kill -9: only what the store has synced (and `kept` commits more) is there in the broker that starts again.
