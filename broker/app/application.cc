@@ -144,12 +144,6 @@ Result<void> Application::bind_listeners() {
 void Application::make_lanes() {
     const Config& config = options_.config;
     const auto count = static_cast<LaneIndex>(std::max(1u, config.io_threads));
-    for (LaneIndex i = 0; i < count; ++i) {
-        lanes_.push_back(std::make_unique<Lane>(
-            lane_options(config, i), *core_thread_, clock_, log_,
-            [this](Error error) { fail(std::move(error)); }));
-        core_thread_->add_lane(*lanes_.back());
-    }
     WatchLimits limits{config.memory_limit_bytes, config.disk_free_limit_bytes, config.data_dir};
     watch_ = std::make_unique<ResourceWatch>(
         std::move(limits), core_thread_->loop(), clock_, log_,
@@ -162,6 +156,14 @@ void Application::make_lanes() {
             [this](AlarmState alarm) {
                 core_thread_->call([alarm](Core& core, Time now) { core.on_alarm(alarm, now); });
             }});
+    for (LaneIndex i = 0; i < count; ++i) {
+        LaneOptions options = lane_options(config, i);
+        options.on_read = [this](std::size_t bytes) { watch_->count_read(bytes); };
+        lanes_.push_back(std::make_unique<Lane>(
+            std::move(options), *core_thread_, clock_, log_,
+            [this](Error error) { fail(std::move(error)); }));
+        core_thread_->add_lane(*lanes_.back());
+    }
 }
 
 Result<void> Application::open_control() {

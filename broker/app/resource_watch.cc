@@ -2,6 +2,8 @@
 
 #include <malloc.h>
 
+#include <algorithm>
+
 #include "broker/config/machine.h"
 
 namespace lvt::broker {
@@ -10,11 +12,16 @@ namespace {
 
 constexpr Milliseconds kInterval{1000};
 
+/// Memory is looked at whenever a quarter of what is left could have been read, within these bounds.
+constexpr std::uint64_t kUnwatchedMin = 4 * 1024 * 1024;
+constexpr std::uint64_t kUnwatchedMax = 256 * 1024 * 1024;
+
 }  // namespace
 
 ResourceWatch::ResourceWatch(
     WatchLimits limits, EventLoop& loop, const Clock& clock, LogSink& log, Hooks hooks)
     : limits_(std::move(limits)),
+      loop_(loop),
       clock_(clock),
       log_(log),
       hooks_(std::move(hooks)),
@@ -34,12 +41,27 @@ void ResourceWatch::check() {
         ::malloc_trim(0);  // the last one has gone: give back what the allocator holds
 }
 
-bool ResourceWatch::memory_is_short() const {
-    if (limits_.memory_bytes == 0) return false;
-    if (anonymous_memory_bytes() <= limits_.memory_bytes) return false;
-    // Freed memory that the allocator keeps is not short.
-    ::malloc_trim(0);
-    return anonymous_memory_bytes() > limits_.memory_bytes;
+void ResourceWatch::check_soon() {
+    if (check_posted_.exchange(true)) return;
+    loop_.post([this] {
+        check_posted_ = false;
+        check();
+    });
+}
+
+bool ResourceWatch::memory_is_short() {
+    std::uint64_t used = limits_.memory_bytes == 0 ? 0 : anonymous_memory_bytes();
+    if (used > limits_.memory_bytes) {
+        // Freed memory that the allocator keeps is not short.
+        ::malloc_trim(0);
+        used = anonymous_memory_bytes();
+    }
+    const std::uint64_t left = limits_.memory_bytes == 0    ? kUnwatchedMax * 4
+                               : used < limits_.memory_bytes ? limits_.memory_bytes - used
+                                                             : 0;
+    unwatched_bytes_ =
+        static_cast<std::int64_t>(std::clamp(left / 4, kUnwatchedMin, kUnwatchedMax));
+    return limits_.memory_bytes != 0 && used > limits_.memory_bytes;
 }
 
 bool ResourceWatch::disk_is_short() const {

@@ -1,6 +1,9 @@
-// ResourceWatch: looks at memory and disk once a second while somebody is connected, and tells the core when one is short.
+// ResourceWatch: looks at memory and disk once a second while somebody is connected, and tells the core when one is short. Sooner
+// where so much is read from sockets that memory could be used up before that.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -20,7 +23,7 @@ struct WatchLimits {
     std::filesystem::path data_dir;
 };
 
-/// The loop's thread only.
+/// The loop's thread only, but for count_read().
 class ResourceWatch {
 public:
     struct Hooks {
@@ -33,21 +36,31 @@ public:
 
     /// Somebody connects: watch from now on.
     void wake();
+    /// Any thread: so many octets came from a socket.
+    void count_read(std::size_t bytes) {
+        const auto size = static_cast<std::int64_t>(bytes);
+        if (unwatched_bytes_.fetch_sub(size, std::memory_order_relaxed) <= size) check_soon();
+    }
     AlarmState alarm() const { return alarm_; }
     std::uint64_t memory_limit_bytes() const { return limits_.memory_bytes; }
 
 private:
     void check();
-    bool memory_is_short() const;
+    void check_soon();
+    bool memory_is_short();
     bool disk_is_short() const;
     void report(AlarmState now_on);
 
     WatchLimits limits_;
+    EventLoop& loop_;
     const Clock& clock_;
     LogSink& log_;
     Hooks hooks_;
     LoopTimer timer_;
     AlarmState alarm_;
+    /// What may still be read before memory is looked at again.
+    std::atomic<std::int64_t> unwatched_bytes_{0};
+    std::atomic<bool> check_posted_{false};
 };
 
 }  // namespace lvt::broker

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -33,6 +34,8 @@ struct LaneOptions {
     bool on_core_thread = false;
     SessionOptions session;
     SocketOptions socket;
+    /// Told after each read from a socket, on the lane's thread; may be empty.
+    std::function<void(std::size_t bytes)> on_read;
 };
 
 class Lane {
@@ -82,7 +85,10 @@ public:
     char* read_buffer() { return read_buffer_.get(); }
     bool reading_allowed() const { return !out_of_credit_; }
     /// `bytes` were read: they count against the credit until the core has applied what came of them.
-    void count_read(std::size_t bytes) { read_bytes_ += bytes; }
+    void count_read(std::size_t bytes) {
+        read_bytes_ += bytes;
+        if (options_.on_read) options_.on_read(bytes);
+    }
     /// The driver has something to flush or to check at the end of the turn.
     void touch(ConnectionDriver& driver);
 

@@ -28,6 +28,23 @@ TEST(ResourceWatch, TellsOfMemoryAndDiskAndWatchesOnWhileAnAlarmIsOn) {
     EXPECT_EQ(watch.alarm(), told.front());
 }
 
+TEST(ResourceWatch, LooksAtOnceWhereMuchWasRead) {
+    EventLoop loop;
+    SystemClock clock;
+    NullLogSink log;
+    bool told = false;
+    ResourceWatch watch(
+        {1, 0, {}}, loop, clock, log,
+        {[] { return false; },
+         [&](AlarmState alarm) {
+             told = alarm.memory;
+             loop.stop();
+         }});
+    watch.count_read(64 * 1024 * 1024);
+    loop.run();
+    EXPECT_TRUE(told);
+}
+
 TEST(ResourceWatch, SleepsWhenNobodyIsConnected) {
     EventLoop loop;
     SystemClock clock;
