@@ -320,7 +320,8 @@ void CoreState::on_retired(storage::Lsn last) {
 void CoreState::reclaim(Queue& queue) {
     if (queue.disk.stored_end <= queue.disk.reclaimed_end) return;
     queue.disk.reclaimed_end = queue.disk.stored_end;
-    output_.store.push_back(ReclaimRequest{queue.uid, queue.disk.settled.floor()});
+    wait({commits_.ticket(), {},
+          Waiter::Reclaim{ReclaimRequest{queue.uid, queue.disk.settled.floor()}}});
 }
 
 }  // namespace lvt::broker

@@ -258,6 +258,8 @@ void CoreState::run(Waiter& waiter) {
             queue->disk.delivering = QueueDurability::Delivering::durable;
             list_to_run(*queue);
         }
+    } else if (auto* const reclaim = std::get_if<Waiter::Reclaim>(&waiter.action)) {
+        output_.store.push_back(reclaim->request);
     } else if (auto* const ready = std::get_if<Waiter::SnapshotReady>(&waiter.action)) {
         output_.store.push_back(SnapshotRequest{std::move(*ready->snapshot)});
     }

@@ -37,10 +37,16 @@ struct Waiter {
     struct QueueOpened {
         storage::QueueUid queue;
     };
+    /// The settles that empty the store's part of the queue.
+    struct Reclaim {
+        ReclaimRequest request;
+    };
     struct SnapshotReady {
         std::unique_ptr<storage::StateSnapshot> snapshot;
     };
-    std::variant<ConfirmRun, HeldReply, ChannelDone, SessionDone, QueueOpened, SnapshotReady> action;
+    std::variant<
+        ConfirmRun, HeldReply, ChannelDone, SessionDone, QueueOpened, Reclaim, SnapshotReady>
+        action;
 };
 
 using Done = amqp::AmqpResult<void>;
