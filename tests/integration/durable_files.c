@@ -4,7 +4,8 @@
  *   LEVERET_SHADOW  where to remember it:
  *       ids         "INODE ID\n" a file, in the order of creation; the last line of an inode counts
  *       images/ID   the file's content as of its last fsync or fdatasync
- *       names/DIR   "ID NAME\n" an entry, as of the directory's last fsync (DIR: the path, '/' as '%')
+ *       names/DIR   "ID NAME\n" an entry, as of the directory's last fsync (DIR: its path, '/' as '%';
+ *                   %top: the data directory itself)
  *
  * The harness fills all three before the start (what is there then is durable) and, after kill -9, builds the
  * directory anew from names and images. What a write, ftruncate or fallocate changed since the last sync of its file,
@@ -216,13 +217,14 @@ static void remember_file(int fd, const struct file *taken) {
 
 static void remember_directory(const char *path) {
     char name[PATH_MAX], target[2 * PATH_MAX], fresh[2 * PATH_MAX + 8];
-    snprintf(name, sizeof name, "%.4000s", path[strlen(watch)] ? path + strlen(watch) + 1 : ".");
+    snprintf(name, sizeof name, "%.4000s", path[strlen(watch)] ? path + strlen(watch) + 1 : "%top");
     for (char *at = name; *at; at++)
         if (*at == '/') *at = '%';
     snprintf(target, sizeof target, "%.4000s/names/%.4000s", shadow, name);
     snprintf(fresh, sizeof fresh, "%s.new", target);
     DIR *directory = opendir(path);
-    FILE *out = fopen(fresh, "w");
+    REAL(FILE *, fopen, const char *, const char *);
+    FILE *out = real_fopen(fresh, "w");
     if (!directory || !out) give_up(target);
     for (struct dirent *entry; (entry = readdir(directory));) {
         struct stat status;

@@ -53,7 +53,7 @@ class Broker:
         self.data_dir = data_dir
         self.settings = [*os.environ.get("LEVERET_SET", "").split(), *settings]
         self.env = env
-        self.log = open(log_path, "ab") if log_path else tempfile.TemporaryFile()
+        self.log = open(log_path, "a+b") if log_path else tempfile.TemporaryFile()
         self.process = None
         self.port = None
 

@@ -1,9 +1,10 @@
 """Scale's whole conversation (kombu, SimpleQueue, ten messages a connection), and what Leveret does better for it."""
 
 import itertools
-import selectors
+import queue
 import socket
 import subprocess
+import threading
 import time
 import unittest
 
@@ -100,7 +101,7 @@ class Scale(ScaleCase):
         finally:
             for handler in handlers:
                 handler.kill()
-                handler.communicate()
+                handler.wait()
         # The failing ones are still there.
         raw = raw_amqp.RawConnection(self.broker.host_port)
         raw.consume(self.name)
@@ -109,16 +110,23 @@ class Scale(ScaleCase):
 
     @staticmethod
     def lines_of(processes):
-        selector = selectors.DefaultSelector()
+        """Their lines as they come, from all of them, until all have ended."""
+        lines = queue.SimpleQueue()
+
+        def read(process):
+            for line in process.stdout:
+                lines.put(line)
+            lines.put(None)
+
         for process in processes:
-            selector.register(process.stdout, selectors.EVENT_READ)
-        while selector.get_map():
-            for key, _ in selector.select():
-                line = key.fileobj.readline()
-                if line:
-                    yield line
-                else:
-                    selector.unregister(key.fileobj)
+            threading.Thread(target=read, args=(process,), daemon=True).start()
+        ended = 0
+        while ended < len(processes):
+            line = lines.get()
+            if line is None:
+                ended += 1
+            else:
+                yield line
 
     def test_failed_message_comes_back(self):
         self.send(self.kombu_url, scale_client.messages(range(20)), per_connection=20)
