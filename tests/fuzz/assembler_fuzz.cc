@@ -23,12 +23,13 @@ struct Outcome {
     std::vector<Command> commands;
     std::optional<AmqpError> error;
 
-    /// A body frame that is too long and ends wrongly is refused for the one or the other, as the pieces come.
+    /// A body frame that is out of place or too long, and also ends wrongly, is refused for the one or the other: its
+    /// pieces go out before its end octet comes.
     bool operator==(const Outcome& other) const {
         if (commands != other.commands) return false;
         if (error.has_value() != other.error.has_value()) return false;
         if (!error || error == other.error) return true;
-        return error->code == ReplyCode::frame_error &&
+        return error->code == ReplyCode::frame_error ||
                other.error->code == ReplyCode::frame_error;
     }
 };
