@@ -183,7 +183,8 @@ AmqpResult<void> Channel::on_method(amqp::Method&& any) {
                 if (settle(method.delivery_tag, false, outcome)) return {};
                 return unknown_tag<M>(method.delivery_tag);
             } else if constexpr (
-                std::is_same_v<M, amqp::BasicRecover> || std::is_same_v<M, amqp::BasicRecoverAsync>) {
+                std::is_same_v<M, amqp::BasicRecover> ||
+                std::is_same_v<M, amqp::BasicRecoverAsync>) {
                 if (!method.requeue)
                     return error_of<M>(ReplyCode::not_implemented, "requeue=false");
                 recover(std::is_same_v<M, amqp::BasicRecoverAsync>);

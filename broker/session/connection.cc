@@ -234,12 +234,8 @@ void Connection::on_closing_method(const amqp::Method& method) {
 
 void Connection::on_channel_error(Channel& channel, const AmqpError& error) {
     if (error.closes_connection()) return fail(error);
-    log_.log(
-        LogLevel::debug,
-        "connection {}: channel {} closed: {}",
-        peer_.address,
-        channel.number(),
-        error.reply_text());
+    log(LogLevel::debug,
+        fmt::format("channel {} closed: {}", channel.number(), error.reply_text()));
     channel.fail(error, false);
 }
 
@@ -247,8 +243,7 @@ void Connection::on_channel_error(Channel& channel, const AmqpError& error) {
 
 void Connection::fail(const AmqpError& error) {
     if (state_ >= State::closing_by_client) return;
-    log_.log(
-        LogLevel::warning, "connection {}: closed: {}", peer_.address, error.reply_text());
+    log(LogLevel::warning, "closed: " + error.reply_text());
     flush_confirms();
     close_in_core();
     amqp::ConnectionClose close;
@@ -304,6 +299,14 @@ void Connection::on_socket_closed(Time now) {
     session_.output.clear();
 }
 
+void Connection::log(LogLevel level, ByteView text) {
+    if (!log_.enabled(level)) return;
+    Bytes line = fmt::format("connection {}: {}", peer_.address, text);
+    for (char& octet : line)
+        if (static_cast<unsigned char>(octet) < ' ' || octet == '\x7f') octet = '?';
+    log_.write(level, line);
+}
+
 // What the driver asks.
 
 void Connection::consume_output(std::size_t size, Time now) {
@@ -336,19 +339,16 @@ std::optional<Milliseconds> Connection::next_deadline() const {
 void Connection::on_timer(Time now) {
     now_ = now.monotonic;
     if (deadline_ && *deadline_ <= now_) {
-        if (state_ < State::running) {
-            log_.log(LogLevel::warning, "connection {}: handshake timed out", peer_.address);
-        }
+        // One that has said nothing at all is a probe.
+        if (state_ < State::running && session_.stats.received_bytes > 0)
+            log(LogLevel::warning, "handshake timed out");
         session_.output.clear();
         return end();
     }
     const Heartbeat::Verdict verdict = heartbeat_.look(now_, wants_read());
     if (verdict.peer_dead) {
-        log_.log(
-            LogLevel::warning,
-            "connection {}: missed heartbeats from client, timeout: {}s",
-            peer_.address,
-            heartbeat_s_);
+        log(LogLevel::warning,
+            fmt::format("missed heartbeats from client, timeout: {}s", heartbeat_s_));
         session_.output.clear();
         return end();
     }

@@ -147,6 +147,8 @@ private:
     void count_answers(std::size_t size_before);
 
     void send(const amqp::Method& method) { session_.send(0, method); }
+    /// One line that names the peer; control characters of what clients said are replaced.
+    void log(LogLevel level, ByteView text);
 
     SessionContext session_;
     LogSink& log_;

@@ -1,4 +1,6 @@
 // Connection: what the core decided becomes frames.
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "broker/session/connection.h"
@@ -77,12 +79,9 @@ void Connection::apply(const Reply& reply) {
 void Connection::apply(const ChannelFailed& failed) {
     Channel* const channel = hearing_channel(failed.channel);
     if (!channel) return;
-    log_.log(
-        LogLevel::debug,
-        "connection {}: channel {} closed: {}",
-        peer_.address,
-        failed.channel.value(),
-        failed.error.reply_text());
+    log(LogLevel::debug,
+        fmt::format(
+            "channel {} closed: {}", failed.channel.value(), failed.error.reply_text()));
     channel->fail(failed.error, true);
 }
 

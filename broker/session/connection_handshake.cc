@@ -115,13 +115,9 @@ void Connection::on_login_decided(const LoginDecided& decided) {
 }
 
 void Connection::refuse_login(ByteView reason) {
-    log_.log(
-        LogLevel::warning,
-        "connection {}: login of user '{}' by {} refused: {}",
-        peer_.address,
-        session_.user,
-        mechanism_,
-        reason);
+    log(LogLevel::warning,
+        fmt::format(
+            "login of user '{}' by {} refused: {}", session_.user, mechanism_, reason));
     if (!session_.capabilities.authentication_failure_close)
         return end_after(session_.options.login_failure_delay);
     close_in_core();
@@ -158,12 +154,8 @@ void Connection::on_tune_ok(const amqp::ConnectionTuneOk& method) {
 }
 
 void Connection::on_open(amqp::ConnectionOpen&& method) {
-    log_.log(
-        LogLevel::info,
-        "connection {}: user '{}' opens vhost '{}'",
-        peer_.address,
-        session_.user,
-        method.virtual_host);
+    log(LogLevel::info,
+        fmt::format("user '{}' opens vhost '{}'", session_.user, method.virtual_host));
     session_.commands.emplace_back(OpenVhost{
         session_.id,
         std::move(method.virtual_host),
@@ -183,11 +175,7 @@ void Connection::on_vhost_opened() {
 }
 
 void Connection::refuse_handshake(const AmqpError& error) {
-    log_.log(
-        LogLevel::warning,
-        "connection {}: handshake failed: {}",
-        peer_.address,
-        error.text);
+    log(LogLevel::warning, "handshake failed: " + error.text);
     end_after(session_.options.login_failure_delay);
 }
 

@@ -195,6 +195,14 @@ TEST_F(Handshake, RefusedLoginIsToldToClientsThatAskedForIt) {
     EXPECT_TRUE(connection->done());
 }
 
+TEST_F(Handshake, NamesOfClientsCannotForgeLogLines) {
+    begin();
+    receive(0, start_ok("PLAIN", ByteView("\0a\nb\0c", 6), false));
+    expect_command<Login>();
+    give(LoginDecided{kId, false, "invalid credentials"});
+    EXPECT_TRUE(log.contains("user 'a?b'"));
+}
+
 TEST_F(Handshake, BrokenResponseAndUnknownMechanismWaitThreeSecondsWithoutAWord) {
     for (const ByteView mechanism : {"PLAIN", "AMQPLAIN", "EXTERNAL"}) {
         begin();

@@ -93,8 +93,10 @@ TEST(TagMap, BehavesLikeAMapOfTags) {
                 continue;
             }
             std::uint64_t tag = random() % (last_tag + 2);
-            if (!model.empty() && random() % 4) tag = model.lower_bound(tag % last_tag) != model.end()
-                ? model.lower_bound(tag % last_tag)->first : model.begin()->first;
+            if (!model.empty() && random() % 4) {
+                const auto next = model.lower_bound(tag);
+                tag = next == model.end() ? model.begin()->first : next->first;
+            }
             const bool multiple = kind >= 8;
             std::vector<Place> expected;
             const bool known = model.count(tag) == 1 || (multiple && tag == 0);
@@ -108,8 +110,10 @@ TEST(TagMap, BehavesLikeAMapOfTags) {
             }
             const Settled settled = multiple ? through(tags, tag) : one(tags, tag);
             std::vector<Place> got;
-            for (const DeliveryRun& run : settled.runs)
-                for (std::uint64_t i = 0; i < run.count; ++i) got.emplace_back(run.slot, run.first + i);
+            for (const DeliveryRun& run : settled.runs) {
+                for (std::uint64_t i = 0; i < run.count; ++i)
+                    got.emplace_back(run.slot, run.first + i);
+            }
             std::sort(got.begin(), got.end());
             std::sort(expected.begin(), expected.end());
             ASSERT_EQ(settled.known, known) << "round " << round << ", step " << step;
