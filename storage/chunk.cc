@@ -24,8 +24,9 @@ Error corrupt(const char* what) {
 
 Error unsupported(const char* what, std::uint8_t version) {
     return Error{
-        ErrorKind::unsupported, std::string("the store has ") + what + " of format version " +
-                                    std::to_string(version) + "; this build knows 1"};
+        ErrorKind::unsupported,
+        std::string("the store has ") + what + " of format version " + std::to_string(version) +
+            "; this build knows 1"};
 }
 
 Bytes lane_key(QueueUid queue, LaneKey lane) {

@@ -5,10 +5,10 @@
 // chunks of a lane never overlap.
 #pragma once
 
-#include <optional>
-
 #include "protocol/base/result.h"
 #include "storage/types.h"
+
+#include <optional>
 
 namespace lvt::storage {
 

@@ -1,5 +1,7 @@
 #include "storage/chunk_db.h"
 
+#include "storage/live_filter.h"
+
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
@@ -12,8 +14,6 @@
 #include <array>
 #include <cstdarg>
 #include <cstdio>
-
-#include "storage/live_filter.h"
 
 namespace lvt::storage {
 
@@ -38,8 +38,7 @@ Error to_error(const rocksdb::Status& status, const Path& dir) {
 /// RocksDB's own log lines, where they are at least warnings.
 class SinkLogger final : public rocksdb::Logger {
 public:
-    explicit SinkLogger(LogSink* sink)
-        : Logger(rocksdb::InfoLogLevel::WARN_LEVEL), sink_(sink) {}
+    explicit SinkLogger(LogSink* sink) : Logger(rocksdb::InfoLogLevel::WARN_LEVEL), sink_(sink) {}
 
     using rocksdb::Logger::Logv;
     void Logv(const char* format, va_list arguments) override {

@@ -3,13 +3,13 @@
 // The only header about RocksDB, and none of RocksDB's is in it. Any thread, but for one writer at a time.
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <optional>
-
 #include "protocol/base/log_sink.h"
 #include "storage/fs.h"
 #include "storage/live_index.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
 
 namespace rocksdb {
 class FileSystem;

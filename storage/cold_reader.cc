@@ -1,8 +1,8 @@
 #include "storage/cold_reader.h"
 
-#include <algorithm>
-
 #include "storage/piece_collector.h"
+
+#include <algorithm>
 
 namespace lvt::storage {
 namespace {
@@ -61,8 +61,9 @@ private:
 
 Error content_missing(const ColdRead& read, Seq seq) {
     return Error{
-        ErrorKind::corrupt, "the store is damaged: the content of message " + std::to_string(seq) +
-                                " of queue " + std::to_string(read.queue.value()) + " is missing"};
+        ErrorKind::corrupt,
+        "the store is damaged: the content of message " + std::to_string(seq) + " of queue " +
+            std::to_string(read.queue.value()) + " is missing"};
 }
 
 }  // namespace

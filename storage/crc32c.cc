@@ -53,7 +53,7 @@ std::uint32_t advance_by_tables(std::uint32_t state, const char* at, std::size_t
 #if defined(__x86_64__)
 
 /// Three streams of this size run beside each other: one instruction has a latency of three cycles.
-constexpr std::size_t kStreamBytes = 512;
+constexpr std::size_t kStreamBytes = 256;
 
 /// What a state becomes when kStreamBytes zero octets follow it; one table for each octet of the state.
 std::array<Table, 4> make_skip_tables() {

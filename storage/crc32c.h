@@ -1,9 +1,9 @@
 // CRC-32C (Castagnoli), the check sum of everything this folder writes itself.
 #pragma once
 
-#include <cstdint>
-
 #include "protocol/base/bytes.h"
+
+#include <cstdint>
 
 namespace lvt::storage {
 

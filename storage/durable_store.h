@@ -5,12 +5,12 @@
 // from old journal segments into chunks, in the background (design 4).
 #pragma once
 
+#include "protocol/base/result.h"
+#include "storage/types.h"
+
 #include <functional>
 #include <map>
 #include <memory>
-
-#include "protocol/base/result.h"
-#include "storage/types.h"
 
 namespace lvt::storage {
 

@@ -3,12 +3,12 @@
 // PosixFs (storage/posix_fs.h) is the real one. Errors carry the path and the operating system's words. All calls may block.
 #pragma once
 
+#include "protocol/base/bytes.h"
+#include "protocol/base/result.h"
+
 #include <filesystem>
 #include <memory>
 #include <vector>
-
-#include "protocol/base/result.h"
-#include "protocol/base/bytes.h"
 
 namespace lvt::storage {
 

@@ -1,8 +1,8 @@
 #include "storage/journal.h"
 
-#include <exception>
-
 #include "protocol/base/assert.h"
+
+#include <exception>
 
 namespace lvt::storage {
 namespace {

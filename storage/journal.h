@@ -1,11 +1,11 @@
 // The journal: commits become durable in order, as many at once as have gathered while the disk was busy.
 #pragma once
 
+#include "storage/segment_log.h"
+
 #include <atomic>
 #include <condition_variable>
 #include <thread>
-
-#include "storage/segment_log.h"
 
 namespace lvt::storage {
 

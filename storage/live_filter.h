@@ -1,11 +1,11 @@
 // RocksDB's view of LiveIndex: drops dead chunks and bodies while tables are written. Sees RocksDB's headers.
 #pragma once
 
+#include "storage/live_index.h"
+
 #include <rocksdb/compaction_filter.h>
 
 #include <mutex>
-
-#include "storage/live_index.h"
 
 namespace lvt::storage {
 

@@ -1,11 +1,11 @@
 // Which messages are still needed, as of one durable snapshot.
 #pragma once
 
+#include "storage/durable_store.h"
+
 #include <limits>
 #include <memory>
 #include <unordered_map>
-
-#include "storage/durable_store.h"
 
 namespace lvt::storage {
 

@@ -1,9 +1,9 @@
 #include "storage/memory_store.h"
 
-#include <algorithm>
-
 #include "protocol/base/assert.h"
 #include "storage/piece_collector.h"
+
+#include <algorithm>
 
 namespace lvt::storage {
 
@@ -139,7 +139,9 @@ void MemoryStore::retire_record(ByteView record, const LiveIndex& live) {
             for (const Target& target : message->targets) {
                 if (!live.is_live(target)) continue;
                 cold_[target.queue][target.seq] = ColdMessage{
-                    message->header, Bytes(message->content), message->body_id,
+                    message->header,
+                    Bytes(message->content),
+                    message->body_id,
                     message->content_bytes};
             }
         }
@@ -180,8 +182,7 @@ void MemoryStore::read(QueueUid queue, Seq from, Seq to, std::size_t bytes_max) 
     });
 }
 
-ColdBatch MemoryStore::cold_batch(
-    QueueUid queue, Seq from, Seq to, std::size_t bytes_max) const {
+ColdBatch MemoryStore::cold_batch(QueueUid queue, Seq from, Seq to, std::size_t bytes_max) const {
     ColdBatch batch{queue, from, {}, to};
     const auto messages = cold_.find(queue);
     if (messages == cold_.end()) return batch;

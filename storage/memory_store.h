@@ -4,12 +4,12 @@
 // event is delivered before step().
 #pragma once
 
+#include "storage/durable_store.h"
+#include "storage/live_index.h"
+
 #include <deque>
 #include <map>
 #include <optional>
-
-#include "storage/durable_store.h"
-#include "storage/live_index.h"
 
 namespace lvt::storage {
 

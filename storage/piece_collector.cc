@@ -36,8 +36,9 @@ Result<std::optional<Bytes>> PieceCollector::join(
     }
     if (content.size() != content_bytes) {
         return Error{
-            ErrorKind::corrupt, "the pieces of a message's content do not have its size: body " +
-                                    std::to_string(body_id)};
+            ErrorKind::corrupt,
+            "the pieces of a message's content do not have its size: body " +
+                std::to_string(body_id)};
     }
     return std::optional<Bytes>(std::move(content));
 }

@@ -1,17 +1,18 @@
 // Joins the pieces of large contents while a journal is replayed.
 #pragma once
 
+#include "storage/record.h"
+
 #include <functional>
 #include <map>
-
-#include "storage/record.h"
 
 namespace lvt::storage {
 
 class PieceCollector {
 public:
     /// Answers a piece that is not in the journal any more, or nothing.
-    using Loader = std::function<Result<std::optional<Bytes>>(std::uint64_t body_id, std::uint32_t part)>;
+    using Loader =
+        std::function<Result<std::optional<Bytes>>(std::uint64_t body_id, std::uint32_t part)>;
 
     explicit PieceCollector(Loader retired) : retired_(std::move(retired)) {}
 

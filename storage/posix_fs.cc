@@ -19,8 +19,9 @@ Error failed(const char* verb, const Path& path, int error) {
     if (error == ENOSPC || error == EDQUOT) kind = ErrorKind::no_space;
     if (error == ENOENT) kind = ErrorKind::not_found;
     return Error{
-        kind, std::string("cannot ") + verb + " " + path.string() + ": " +
-                  std::generic_category().message(error)};
+        kind,
+        std::string("cannot ") + verb + " " + path.string() + ": " +
+            std::generic_category().message(error)};
 }
 
 /// Calls again what a signal interrupted.
@@ -192,9 +193,9 @@ Result<std::unique_ptr<FileLock>> PosixFs::lock(const Path& path) {
         return std::unique_ptr<FileLock>(std::move(held));
     if (errno == EWOULDBLOCK) {
         return Error{
-            ErrorKind::invalid, "the data directory " + path.parent_path().string() +
-                                    " is in use by another broker (" + path.string() +
-                                    " is locked)"};
+            ErrorKind::invalid,
+            "the data directory " + path.parent_path().string() + " is in use by another broker (" +
+                path.string() + " is locked)"};
     }
     return failed("lock", path, errno);
 }

@@ -1,11 +1,11 @@
 #include "storage/record.h"
 
-#include <algorithm>
-#include <cstring>
-
 #include "protocol/base/assert.h"
 #include "protocol/base/byte_reader.h"
 #include "protocol/base/byte_writer.h"
+
+#include <algorithm>
+#include <cstring>
 
 // storage/FORMAT.md draws these bytes; the numbers are frozen on disk.
 
@@ -172,8 +172,7 @@ void RecordWriter::message_in_pieces(
     std::uint64_t content_bytes) {
     ASSERT(body_id != 0);
     char start[kMessageFixedMax];
-    const std::size_t size =
-        store_message_start(start, kFlagInPieces, header, targets.size(), 0);
+    const std::size_t size = store_message_start(start, kFlagInPieces, header, targets.size(), 0);
     ByteWriter out(bytes_);
     out.raw({start, size});
     append_targets(out, targets);
@@ -266,8 +265,9 @@ Result<std::optional<RecordEntry>> RecordReader::next() {
         if (!in.ok()) return corrupt("it is empty");
         if (version != kRecordVersion) {
             return Error{
-                ErrorKind::unsupported, "a commit's record has format version " +
-                                            std::to_string(version) + "; this build knows 1"};
+                ErrorKind::unsupported,
+                "a commit's record has format version " + std::to_string(version) +
+                    "; this build knows 1"};
         }
         started_ = true;
     }
@@ -303,7 +303,9 @@ Result<std::optional<RecordEntry>> RecordReader::next() {
             entry = counts;
             break;
         }
-        case EntryType::delivering: entry = DeliveringEntry{QueueUid{in.u64()}}; break;
+        case EntryType::delivering:
+            entry = DeliveringEntry{QueueUid{in.u64()}};
+            break;
         case EntryType::delivered_at_stop: {
             DeliveredAtStopEntry delivered{QueueUid{in.u64()}, {}};
             good = read_runs(in, delivered.runs);
@@ -315,7 +317,8 @@ Result<std::optional<RecordEntry>> RecordReader::next() {
             entry = MetadataEntry{version, in.long_string()};
             break;
         }
-        default: return corrupt("an entry is of an unknown type");
+        default:
+            return corrupt("an entry is of an unknown type");
     }
     if (!good || !in.ok()) return corrupt("an entry ends early or makes no sense");
     rest_ = in.rest();

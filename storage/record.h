@@ -1,12 +1,12 @@
 // The payload of one commit: entries that say what happened, in order. storage/FORMAT.md draws the bytes.
 #pragma once
 
+#include "protocol/base/result.h"
+#include "storage/types.h"
+
 #include <optional>
 #include <span>
 #include <variant>
-
-#include "protocol/base/result.h"
-#include "storage/types.h"
 
 namespace lvt::storage {
 
@@ -58,8 +58,8 @@ private:
 struct MessageEntry {
     std::vector<Target> targets;
     MessageHeader header;
-    ByteView content;                    // empty where it is in pieces
-    std::uint64_t body_id = 0;           // not 0 where it is in pieces
+    ByteView content;           // empty where it is in pieces
+    std::uint64_t body_id = 0;  // not 0 where it is in pieces
     std::uint64_t content_bytes = 0;
 };
 struct PieceEntry {

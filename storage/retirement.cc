@@ -1,10 +1,10 @@
 #include "storage/retirement.h"
 
-#include <algorithm>
-#include <functional>
-
 #include "protocol/base/assert.h"
 #include "protocol/base/byte_writer.h"
+
+#include <algorithm>
+#include <functional>
 
 namespace lvt::storage {
 namespace {
@@ -95,7 +95,9 @@ void Retirement::take_piece(const PieceEntry& entry) {
 void Retirement::add(QueueUid queue, ChunkMessage message) {
     const QueueState& state = *states_.at(queue);
     const auto counts = std::lower_bound(
-        state.counts.begin(), state.counts.end(), message.seq,
+        state.counts.begin(),
+        state.counts.end(),
+        message.seq,
         [](const QueueState::Counts& c, Seq seq) { return c.seq < seq; });
     if (counts != state.counts.end() && counts->seq == message.seq) {
         message.header.delivery_count = counts->delivery_count;

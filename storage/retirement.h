@@ -1,13 +1,13 @@
 // One round of moving what still lives from the journal to RocksDB.
 #pragma once
 
-#include <map>
-#include <mutex>
-#include <unordered_map>
-
 #include "storage/chunk_db.h"
 #include "storage/record.h"
 #include "storage/state_codec.h"
+
+#include <map>
+#include <mutex>
+#include <unordered_map>
 
 namespace lvt::storage {
 

@@ -1,10 +1,10 @@
 #include "storage/rocks_store.h"
 
-#include <exception>
-
 #include "protocol/base/assert.h"
 #include "protocol/base/byte_reader.h"
 #include "storage/piece_collector.h"
+
+#include <exception>
 
 namespace lvt::storage {
 namespace {
@@ -45,9 +45,11 @@ RocksStore::RocksStore(
       log_(log),
       rocks_files_(std::move(rocks_files)),
       journal_(
-          fs, SegmentLogOptions{
-                  options_.dir / "journal", options_.segment_bytes, options_.journal_bytes_max,
-                  [this] { return make_room(); }}) {}
+          fs,
+          SegmentLogOptions{
+              options_.dir / "journal", options_.segment_bytes, options_.journal_bytes_max, [this] {
+                  return make_room();
+              }}) {}
 
 RocksStore::~RocksStore() { (void)close(); }
 
@@ -149,12 +151,11 @@ Result<Lsn> RocksStore::replay(RecoveryVisitor& visitor) {
         return std::optional<Bytes>(Bytes(body->bytes));
     };
     PieceCollector pieces(retired);
-    Result<Lsn> last =
-        journal_.open(applied_, [&](Lsn lsn, ByteView record) -> Result<void> {
-            const Result<std::map<std::uint64_t, Bytes>> bodies = pieces.take_in(record);
-            if (bodies.has_error()) return bodies.error();
-            return visitor.on_commit(lsn, record, *bodies);
-        });
+    Result<Lsn> last = journal_.open(applied_, [&](Lsn lsn, ByteView record) -> Result<void> {
+        const Result<std::map<std::uint64_t, Bytes>> bodies = pieces.take_in(record);
+        if (bodies.has_error()) return bodies.error();
+        return visitor.on_commit(lsn, record, *bodies);
+    });
     if (last.has_value()) appended_ = last->value();
     return last;
 }

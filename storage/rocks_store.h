@@ -7,14 +7,14 @@
 // DIR/ballast   space to fall back on when the disk is full
 #pragma once
 
+#include "storage/cold_reader.h"
+#include "storage/journal.h"
+#include "storage/store_options.h"
+
 #include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <thread>
-
-#include "storage/cold_reader.h"
-#include "storage/journal.h"
-#include "storage/store_options.h"
 
 namespace lvt::storage {
 

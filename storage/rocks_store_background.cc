@@ -1,10 +1,10 @@
 // RocksStore's threads beside the journal's: the retirer, the reader and the reclaimer.
 
+#include "storage/rocks_store.h"
+
 #include <algorithm>
 #include <chrono>
 #include <limits>
-
-#include "storage/rocks_store.h"
 
 namespace lvt::storage {
 namespace {
@@ -33,8 +33,10 @@ bool RocksStore::make_room() {
     const Result<void> removed = fs_.remove(path);
     if (removed.has_error()) return false;
     log_.log(
-        LogLevel::critical, "the disk of {} is full: removed {} to go on for a while",
-        options_.dir.string(), path.string());
+        LogLevel::critical,
+        "the disk of {} is full: removed {} to go on for a while",
+        options_.dir.string(),
+        path.string());
     return true;
 }
 
@@ -66,9 +68,7 @@ std::optional<Lsn> RocksStore::next_target() const {
     return journal_.log().target_of_retirement();
 }
 
-bool RocksStore::can_retire() const {
-    return provided_ && provided_->as_of <= journal_.durable();
-}
+bool RocksStore::can_retire() const { return provided_ && provided_->as_of <= journal_.durable(); }
 
 Result<void> RocksStore::run_retirer() {
     fill_ballast();
@@ -130,8 +130,7 @@ Result<void> RocksStore::write_chunks(Lsn target, const StateSnapshot& snapshot)
 /// The index of a snapshot that is durable, in force from now on. round_ is held, or no thread runs yet.
 std::shared_ptr<const LiveIndex> RocksStore::publish_live(const StateSnapshot& snapshot) {
     auto live = std::make_shared<LiveIndex>(snapshot.queues);
-    std::erase_if(
-        reclaimed_, [&](const auto& entry) { return live->floor_of(entry.first) == 0; });
+    std::erase_if(reclaimed_, [&](const auto& entry) { return live->floor_of(entry.first) == 0; });
     for (const auto& [queue, floor] : reclaimed_) live->raise_floor(queue, floor);
     std::vector<QueueUid> deleted;
     for (const QueueUid queue : lanes_.queues()) {
@@ -244,8 +243,9 @@ Result<void> RocksStore::run_reclaimer() {
         const SteadyTime::duration took = std::chrono::steady_clock::now() - begin;
         Lock lock(mutex_);
         reclaimer_wake_.wait_for(
-            lock, std::max<SteadyTime::duration>(kReclaimInterval, took * kReclaimShare),
-            [this] { return stopping_; });
+            lock, std::max<SteadyTime::duration>(kReclaimInterval, took * kReclaimShare), [this] {
+                return stopping_;
+            });
     }
 }
 
@@ -302,9 +302,10 @@ Result<void> RocksStore::reclaim_messages(const std::map<QueueUid, Reclaim>& rea
         LVT_TRY(insist([&] { return db.compact(Space::messages, {}, {}); }));
     }
     for (auto queue = deleted_.begin(); queue != deleted_.end();) {
-        const auto cursor =
-            db.scan(Space::messages, queue_key(queue->first),
-                    queue_key(QueueUid{queue->first.value() + 1}));
+        const auto cursor = db.scan(
+            Space::messages,
+            queue_key(queue->first),
+            queue_key(QueueUid{queue->first.value() + 1}));
         cursor->seek(queue_key(queue->first));
         LVT_TRY(cursor->status());
         const bool gone = !cursor->valid() && !queue->second;

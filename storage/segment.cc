@@ -1,9 +1,9 @@
 #include "storage/segment.h"
 
-#include <algorithm>
-
 #include "protocol/base/byte_reader.h"
 #include "storage/crc32c.h"
+
+#include <algorithm>
 
 namespace lvt::storage {
 namespace {
@@ -15,8 +15,7 @@ constexpr std::uint64_t kWindowBytes = 1024 * 1024;
 constexpr std::size_t kCrcBytes = 4;
 
 std::uint32_t record_crc(const char* header, ByteView payload) {
-    return crc32c(
-        crc32c(0, {header + kCrcBytes, kRecordHeaderBytes - kCrcBytes}), payload);
+    return crc32c(crc32c(0, {header + kCrcBytes, kRecordHeaderBytes - kCrcBytes}), payload);
 }
 
 }  // namespace
@@ -39,7 +38,8 @@ Result<SegmentHeader> decode_segment_header(ByteView bytes) {
     ByteReader in(bytes);
     if (in.u64() != kMagic) return damaged;
     const std::uint32_t version = in.u32();
-    const std::uint32_t crc = load_big_endian<std::uint32_t>(bytes.data() + kSegmentHeaderBytes - 4);
+    const std::uint32_t crc =
+        load_big_endian<std::uint32_t>(bytes.data() + kSegmentHeaderBytes - 4);
     if (crc != crc32c(0, bytes.substr(0, kSegmentHeaderBytes - 4))) return damaged;
     if (version != kSegmentVersion) {
         return Error{

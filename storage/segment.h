@@ -4,10 +4,10 @@
 // this use from what is left of earlier ones.
 #pragma once
 
-#include <optional>
-
 #include "storage/fs.h"
 #include "storage/types.h"
+
+#include <optional>
 
 namespace lvt::storage {
 

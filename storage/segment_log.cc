@@ -1,8 +1,8 @@
 #include "storage/segment_log.h"
 
-#include <algorithm>
-
 #include "protocol/base/assert.h"
+
+#include <algorithm>
 
 namespace lvt::storage {
 namespace {
@@ -55,8 +55,8 @@ Result<void> SegmentLog::flush_stage() {
 
 Result<void> SegmentLog::write_at(std::uint64_t offset, ByteView bytes) {
     Result<void> written = active_->file->write(offset, bytes);
-    if (written.has_error() && written.error().kind == ErrorKind::no_space &&
-        options_.make_room && options_.make_room())
+    if (written.has_error() && written.error().kind == ErrorKind::no_space && options_.make_room &&
+        options_.make_room())
         written = active_->file->write(offset, bytes);
     return written;
 }
@@ -165,9 +165,9 @@ Result<void> SegmentLog::read(Lsn after, Lsn last, const Visit& visit) {
     }
     if (expected > last) return {};
     return Error{
-        ErrorKind::corrupt, "the journal in " + options_.dir.string() + " is damaged: commit " +
-                                std::to_string(expected.value()) +
-                                " was durable and cannot be read any more"};
+        ErrorKind::corrupt,
+        "the journal in " + options_.dir.string() + " is damaged: commit " +
+            std::to_string(expected.value()) + " was durable and cannot be read any more"};
 }
 
 void SegmentLog::recycle(Lsn last) {

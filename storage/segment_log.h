@@ -2,12 +2,12 @@
 // needed no more. No thread of its own: Journal gives it one.
 #pragma once
 
+#include "storage/segment.h"
+
 #include <deque>
 #include <functional>
 #include <mutex>
 #include <span>
-
-#include "storage/segment.h"
 
 namespace lvt::storage {
 

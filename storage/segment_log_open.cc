@@ -4,11 +4,11 @@
 // an unsynced tail which an earlier start has cut off. Bytes that make no sense are a torn tail, and end the journal, unless an
 // intact record behind them says that the missing commit was durable: then they are damage, and that is an error.
 
+#include "storage/segment_log.h"
+
 #include <algorithm>
 #include <charconv>
 #include <limits>
-
-#include "storage/segment_log.h"
 
 namespace lvt::storage {
 namespace {
@@ -45,8 +45,7 @@ Result<Lsn> SegmentLog::open(Lsn applied, const Visit& visit) {
     for (const SegmentPtr& segment : in_use_) LVT_TRY(segment->file->sync_data());
     for (SegmentPtr& segment : found->headless) give_back(std::move(segment));
     for (SegmentPtr& segment : found->segments) {
-        const bool used =
-            std::find(in_use_.begin(), in_use_.end(), segment) != in_use_.end();
+        const bool used = std::find(in_use_.begin(), in_use_.end(), segment) != in_use_.end();
         if (!used) give_back(std::move(segment));
     }
     return last;
@@ -163,8 +162,8 @@ Result<SegmentLog::SegmentEnd> SegmentLog::replay_segment(
 }
 
 Result<void> SegmentLog::check_tail(
-    const std::vector<SegmentPtr>& segments, std::uint64_t offset, Lsn missing,
-    bool any_generation, const Bytes& where) const {
+    const std::vector<SegmentPtr>& segments, std::uint64_t offset, Lsn missing, bool any_generation,
+    const Bytes& where) const {
     std::uint64_t from = offset;
     for (const SegmentPtr& segment : segments) {
         RecordScanner scanner(*segment->file, segment->size, segment->header.generation, from);
@@ -177,7 +176,8 @@ Result<void> SegmentLog::check_tail(
                 where + ": commit " + std::to_string(missing.value()) +
                     " was durable and cannot be read (known from " + segment->path.string() +
                     ", offset " + std::to_string(**proof) +
-                    "); restore the data directory from a copy, or remove the damaged file to go on without it"};
+                    "); restore the data directory from a copy, or remove the damaged file to go "
+                    "on without it"};
         }
         from = kSegmentHeaderBytes;
     }

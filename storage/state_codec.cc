@@ -1,9 +1,9 @@
 #include "storage/state_codec.h"
 
-#include <algorithm>
-
 #include "protocol/base/byte_reader.h"
 #include "protocol/base/byte_writer.h"
+
+#include <algorithm>
 
 namespace lvt::storage {
 namespace {
@@ -31,8 +31,9 @@ void read_runs(ByteReader& in, std::vector<SeqRun>& runs) {
 
 auto find_lane(std::vector<StoredLanes::Lane>& lanes, LaneKey key) {
     return std::lower_bound(
-        lanes.begin(), lanes.end(), key,
-        [](const StoredLanes::Lane& lane, LaneKey wanted) { return lane.key < wanted; });
+        lanes.begin(), lanes.end(), key, [](const StoredLanes::Lane& lane, LaneKey wanted) {
+            return lane.key < wanted;
+        });
 }
 
 }  // namespace
@@ -84,8 +85,9 @@ Result<StoredQueue> decode_stored_queue(QueueUid queue, ByteView value) {
     const std::uint8_t version = in.u8();
     if (in.ok() && version != kStateVersion) {
         return Error{
-            ErrorKind::unsupported, "the store has a queue's state of format version " +
-                                        std::to_string(version) + "; this build knows 1"};
+            ErrorKind::unsupported,
+            "the store has a queue's state of format version " + std::to_string(version) +
+                "; this build knows 1"};
     }
     StoredQueue out;
     QueueState& state = out.state;

@@ -1,11 +1,11 @@
 // The words that storage and its users share.
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include "protocol/base/bytes.h"
 #include "protocol/base/strong_id.h"
+
+#include <cstdint>
+#include <vector>
 
 namespace lvt::storage {
 

@@ -1,15 +1,15 @@
 // What durability costs: the journal beside a plain append + fdatasync of the same bytes, and the parts that run per message.
 //
 // The argument is the number of messages a commit. Wall times depend on the disk of the moment: compare rows of one run only.
-#include <benchmark/benchmark.h>
-
-#include <cstdlib>
-#include <filesystem>
-
 #include "storage/crc32c.h"
 #include "storage/journal.h"
 #include "storage/posix_fs.h"
 #include "storage/record.h"
+
+#include <benchmark/benchmark.h>
+
+#include <cstdlib>
+#include <filesystem>
 
 namespace lvt::storage {
 namespace {

@@ -8,8 +8,9 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     using namespace lvt::storage;
     const lvt::ByteView bytes(reinterpret_cast<const char*>(data), size);
     const auto within = [&](lvt::ByteView view) {
-        ASSERT(view.empty() ||
-               (view.data() >= bytes.data() && view.data() + view.size() <= bytes.data() + size));
+        ASSERT(
+            view.empty() ||
+            (view.data() >= bytes.data() && view.data() + view.size() <= bytes.data() + size));
     };
     (void)for_each_entry(bytes, [&](const RecordEntry& entry) -> lvt::Result<void> {
         if (const auto* message = std::get_if<MessageEntry>(&entry)) within(message->content);
@@ -26,6 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     }
     if (const auto part = decode_body_part(bytes); part.has_value()) within(part->bytes);
     const auto queue = decode_stored_queue(QueueUid{1}, bytes);
-    if (queue.has_value()) ASSERT(decode_stored_queue(QueueUid{1}, encode_stored_queue(*queue)).has_value());
+    if (queue.has_value())
+        ASSERT(decode_stored_queue(QueueUid{1}, encode_stored_queue(*queue)).has_value());
     return 0;
 }

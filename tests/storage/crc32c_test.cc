@@ -1,8 +1,8 @@
 #include "storage/crc32c.h"
 
-#include <gtest/gtest.h>
-
 #include "protocol/base/random.h"
+
+#include <gtest/gtest.h>
 
 namespace lvt::storage {
 

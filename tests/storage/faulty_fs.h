@@ -4,12 +4,12 @@
 // directory has made durable. A crash takes back what is not: wholly, or a seeded choice of pages.
 #pragma once
 
+#include "storage/fs.h"
+
 #include <map>
 #include <mutex>
 #include <optional>
 #include <set>
-
-#include "storage/fs.h"
 
 namespace lvt::storage {
 

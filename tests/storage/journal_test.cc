@@ -1,8 +1,8 @@
 #include "storage/journal.h"
 
-#include <gtest/gtest.h>
-
 #include "tests/storage/faulty_fs.h"
+
+#include <gtest/gtest.h>
 
 namespace lvt::storage {
 namespace {

@@ -1,5 +1,9 @@
 // kill -9 of a process that writes at full speed; then everything it was told to be durable is there.
 
+#include "storage/posix_fs.h"
+#include "tests/storage/kill_options.h"
+#include "tests/storage/rocks_life.h"
+
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <spawn.h>
@@ -7,10 +11,6 @@
 #include <unistd.h>
 
 #include <filesystem>
-
-#include "storage/posix_fs.h"
-#include "tests/storage/kill_options.h"
-#include "tests/storage/rocks_life.h"
 
 namespace lvt::storage {
 namespace {

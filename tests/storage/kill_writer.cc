@@ -1,12 +1,12 @@
 // Writes to a RocksStore at full speed until it is killed: `kill_writer DIR SEED`. Prints what is durable, eight octets each.
 
-#include <unistd.h>
-
-#include <cstdlib>
-
 #include "storage/posix_fs.h"
 #include "tests/storage/kill_options.h"
 #include "tests/storage/store_model.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
 
 int main(int count, char** arguments) {
     using namespace lvt::storage;

@@ -1,8 +1,8 @@
 #include "storage/memory_store.h"
 
-#include <gtest/gtest.h>
-
 #include "tests/storage/store_model.h"
+
+#include <gtest/gtest.h>
 
 namespace lvt::storage {
 namespace {

@@ -1,10 +1,10 @@
 // RocksStore on a disk that dies: its own files and RocksDB's on the same FaultyFs.
 
-#include <gtest/gtest.h>
-
 #include "tests/storage/faulty_fs.h"
 #include "tests/storage/rocks_files.h"
 #include "tests/storage/rocks_life.h"
+
+#include <gtest/gtest.h>
 
 namespace lvt::storage {
 namespace {

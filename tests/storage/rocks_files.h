@@ -1,9 +1,9 @@
 // RocksDB on one of our own file systems: so the faults of FaultyFs reach it too.
 #pragma once
 
-#include <memory>
-
 #include "storage/fs.h"
+
+#include <memory>
 
 namespace rocksdb {
 class FileSystem;

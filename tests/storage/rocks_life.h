@@ -1,13 +1,13 @@
 // A StoreModel on a RocksStore, its events brought to the test's thread.
 #pragma once
 
+#include "storage/rocks_store.h"
+#include "tests/storage/store_model.h"
+
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <mutex>
-
-#include "storage/rocks_store.h"
-#include "tests/storage/store_model.h"
 
 namespace lvt::storage {
 

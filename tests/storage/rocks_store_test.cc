@@ -1,11 +1,11 @@
 #include "storage/rocks_store.h"
 
+#include "storage/posix_fs.h"
+#include "tests/storage/rocks_life.h"
+
 #include <gtest/gtest.h>
 
 #include <filesystem>
-
-#include "storage/posix_fs.h"
-#include "tests/storage/rocks_life.h"
 
 namespace lvt::storage {
 namespace {
@@ -91,9 +91,8 @@ TEST_F(RocksStoreTest, RetiresByItselfAboveItsBudget) {
         if (i % 50 != 0) continue;
         ASSERT_TRUE(life.wait_durable());
     }
-    ASSERT_TRUE(life.wait([&] {
-        return life.store().journal_bytes() <= options_.journal_bytes_max;
-    }));
+    ASSERT_TRUE(
+        life.wait([&] { return life.store().journal_bytes() <= options_.journal_bytes_max; }));
     EXPECT_GT(life.rounds, 1u);
     life.check();
     ASSERT_TRUE(life.open());
@@ -115,7 +114,10 @@ TEST_F(RocksStoreTest, GivesTheSpaceBackAfterADrain) {
     options_.journal_bytes_max = 8 << 20;
     options_.segment_bytes = 1 << 20;
     RocksLife life(
-        fs_, options_, 6, {.queues = 3, .body_bytes_max = 60'000, .large_one_in = 20, .settles = 0});
+        fs_,
+        options_,
+        6,
+        {.queues = 3, .body_bytes_max = 60'000, .large_one_in = 20, .settles = 0});
     ASSERT_TRUE(life.open());
     for (int i = 0; i < 250; ++i) life.commit();
     ASSERT_TRUE(life.retire_early());

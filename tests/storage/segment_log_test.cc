@@ -1,11 +1,11 @@
 #include "storage/segment_log.h"
 
-#include <gtest/gtest.h>
-
 #include "protocol/base/byte_reader.h"
 #include "protocol/base/random.h"
 #include "storage/crc32c.h"
 #include "tests/storage/faulty_fs.h"
+
+#include <gtest/gtest.h>
 
 namespace lvt::storage {
 namespace {
@@ -19,13 +19,15 @@ public:
     Writer(FaultyFs& fs, std::uint64_t seed) : fs_(fs), random_(seed) {}
 
     Result<Lsn> open() {
-        log_ = std::make_unique<SegmentLog>(fs_, SegmentLogOptions{kDir, 32 * 1024, 256 * 1024, {}});
+        log_ =
+            std::make_unique<SegmentLog>(fs_, SegmentLogOptions{kDir, 32 * 1024, 256 * 1024, {}});
         replayed_.clear();
-        const Result<Lsn> last = log_->open(applied_, [this](Lsn lsn, ByteView record) -> Result<void> {
-            EXPECT_EQ(lsn.value(), applied_.value() + replayed_.size() + 1);
-            replayed_.emplace_back(record);
-            return {};
-        });
+        const Result<Lsn> last =
+            log_->open(applied_, [this](Lsn lsn, ByteView record) -> Result<void> {
+                EXPECT_EQ(lsn.value(), applied_.value() + replayed_.size() + 1);
+                replayed_.emplace_back(record);
+                return {};
+            });
         if (last.has_value()) last_ = durable_ = *last;
         return last;
     }

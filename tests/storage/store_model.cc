@@ -1,11 +1,11 @@
 #include "tests/storage/store_model.h"
 
+#include "storage/live_index.h"
+#include "storage/piece_collector.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
-
-#include "storage/live_index.h"
-#include "storage/piece_collector.h"
 
 namespace lvt::storage {
 
@@ -24,8 +24,9 @@ Seq StoreModel::floor_of(const ModelState& state, QueueUid queue) {
 
 QueueUid StoreModel::pick_queue(ModelState& state) {
     while (state.queues.size() < mix_.queues) state.queues[QueueUid{next_queue_++}];
-    return std::next(state.queues.begin(),
-                     static_cast<std::ptrdiff_t>(random_.next() % state.queues.size()))
+    return std::next(
+               state.queues.begin(),
+               static_cast<std::ptrdiff_t>(random_.next() % state.queues.size()))
         ->first;
 }
 
@@ -48,7 +49,8 @@ void StoreModel::publish(RecordWriter& out, ModelState& state) {
     }
     const Bytes content = content_of(message.content_id, message.size);
     const ByteView view = content;
-    out.message(targets, message.header, view.substr(0, view.size() / 3), view.substr(view.size() / 3));
+    out.message(
+        targets, message.header, view.substr(0, view.size() / 3), view.substr(view.size() / 3));
     for (const Target& target : targets) state.queues[target.queue].live[target.seq] = message;
 }
 
@@ -59,7 +61,9 @@ void StoreModel::continue_large(RecordWriter& out, ModelState& state) {
     if (large.next_part < parts) {
         const Bytes content = content_of(large.message.content_id, large.message.size);
         out.piece(
-            large.targets, large.body_id, large.next_part,
+            large.targets,
+            large.body_id,
+            large.next_part,
             ByteView(content).substr(large.next_part * kPieceBytes, kPieceBytes));
         ++large.next_part;
         return;
@@ -161,7 +165,8 @@ StateSnapshot StoreModel::snapshot() const {
         for (const Target& target : large.targets) unfinished.insert({target.queue, target.seq});
     }
     for (const auto& [uid, queue] : state.queues) {
-        QueueState out{.queue = uid, .next_seq = queue.next_seq, .live_messages = queue.live.size()};
+        QueueState out{
+            .queue = uid, .next_seq = queue.next_seq, .live_messages = queue.live.size()};
         out.floor = floor_of(state, uid);
         for (const auto& [target, seq] : unfinished)
             if (target == uid) out.floor = std::min(out.floor, seq);
@@ -220,7 +225,8 @@ void StoreModel::end_recovery(Lsn last, Lsn durable) {
     last_ = last;
     large_.clear();
     // Unfinished large messages are holes now; nothing of them may be asked for again.
-    for (const auto& [uid, queue] : state().queues) next_queue_ = std::max(next_queue_, uid.value() + 1);
+    for (const auto& [uid, queue] : state().queues)
+        next_queue_ = std::max(next_queue_, uid.value() + 1);
     if (recovered_.as_of == Lsn{}) return;
     // The snapshot is the model's of that commit.
     const ModelState& then = history_.at(recovered_.as_of);
@@ -260,7 +266,8 @@ void StoreModel::check_queue(QueueUid uid, const std::vector<StoredMessage>& col
             continue;
         }
         const auto at = by_seq.find(seq);
-        ASSERT_NE(at, by_seq.end()) << "message " << seq << " of queue " << uid.value() << " is lost";
+        ASSERT_NE(at, by_seq.end())
+            << "message " << seq << " of queue " << uid.value() << " is lost";
         EXPECT_TRUE(at->second->content == expected) << seq;
         EXPECT_EQ(at->second->header, message.header);
     }

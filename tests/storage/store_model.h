@@ -2,12 +2,12 @@
 // gives back exactly that.
 #pragma once
 
-#include <map>
-#include <set>
-
 #include "protocol/base/random.h"
 #include "storage/durable_store.h"
 #include "storage/record.h"
+
+#include <map>
+#include <set>
 
 namespace lvt::storage {
 
