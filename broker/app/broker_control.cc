@@ -21,6 +21,19 @@ constexpr int kFailed = 65;
 
 json::string text(ByteView bytes) { return json::string(bytes.data(), bytes.size()); }
 
+/// As rabbitmqctl shows a table: [["x-max-length","signedint",10], ...].
+json::array show(const amqp::Table& table) {
+    json::array all;
+    for (const auto& [name, value] : table.view()) {
+        json::value shown;
+        if (const auto integer = value.integer()) shown = *integer;
+        else if (const auto string = value.string()) shown = text(*string);
+        else if (const auto boolean = value.boolean()) shown = *boolean;
+        all.push_back(json::array{text(name), value.type_name(), std::move(shown)});
+    }
+    return all;
+}
+
 json::object show(const QueueListing& queue) {
     return {
         {"name", text(queue.name)},
@@ -34,6 +47,8 @@ json::object show(const QueueListing& queue) {
         {"message_bytes_ready", queue.message_bytes_ready},
         {"messages_paged_out", queue.messages_paged_out},
         {"consumers", queue.consumers},
+        {"memory", queue.message_bytes_resident},
+        {"arguments", show(queue.arguments)},
         {"type", "classic"},
         {"state", "running"},
     };
@@ -54,6 +69,7 @@ json::object show(const ConnectionListing& connection) {
         {"timeout", connection.heartbeat_s},
         {"state", connection.blocked ? "blocked" : "running"},
         {"protocol", "{0,9,1}"},
+        {"client_properties", show(connection.client_properties)},
     };
 }
 

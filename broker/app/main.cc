@@ -18,7 +18,7 @@ struct Arguments {
     std::string data_dir;
     bool ephemeral = false;
     std::vector<std::string> set;
-    bool json = false;
+    std::string formatter = "table";
 };
 
 void add_config_options(CLI::App& command, Arguments& arguments) {
@@ -54,7 +54,7 @@ int print_config(const Arguments& arguments) {
         return lvt::broker::kConfigExitCode;
     }
     for (const std::string& line : config->warnings) fmt::print(stderr, "leveret: {}\n", line);
-    fmt::print("{}", lvt::broker::format_settings(*config, arguments.json));
+    fmt::print("{}", lvt::broker::format_settings(*config, arguments.formatter == "json"));
     return 0;
 }
 
@@ -76,7 +76,8 @@ int run(int argc, char** argv) {
         "in memory, on loopback and a free port; standard output says which");
     CLI::App* const config = app.add_subcommand("config", "print the effective configuration");
     add_config_options(*config, arguments);
-    config->add_flag("--json", arguments.json, "as JSON");
+    config->add_option("--formatter", arguments.formatter, "table or json")
+        ->check(CLI::IsMember({"table", "json"}));
     app.add_subcommand("ctl", "ask or command a running broker; see leveret ctl --help");
     app.add_subcommand("bench", "load an AMQP broker and measure; see leveret bench --help");
     try {

@@ -78,13 +78,28 @@ Result<void> CoreState::recover_entry(
     return topology_.apply(*command);
 }
 
+/// Seqs are written in order: what was left out was transient, or settled before its commit.
+void CoreState::skip_to(Queue& queue, Seq seq) {
+    const Seq next = queue.machine.next_seq();
+    if (seq < next) return;
+    queue.disk.settled.insert_run({next, seq - next});
+    queue.machine.set_next_seq(seq + 1);
+}
+
 Result<void> CoreState::recover_entry(
     Lsn lsn, const storage::MessageEntry& entry, const Bodies& bodies) {
     ByteView content = entry.content;
     if (entry.body_id) {
         const auto found = bodies.find(entry.body_id);
         if (found == bodies.end()) {
-            return Error{ErrorKind::corrupt, "a message's body is missing from the journal"};
+            // Its pieces were retired and not kept: somebody has settled it in what follows.
+            for (const storage::Target& target : entry.targets) {
+                if (Queue* const queue = topology_.find_queue(target.queue)) {
+                    skip_to(*queue, target.seq);
+                    queue->disk.settled.insert(target.seq);
+                }
+            }
+            return {};
         }
         content = found->second;
     }
@@ -93,12 +108,7 @@ Result<void> CoreState::recover_entry(
         Queue* const queue = topology_.find_queue(target.queue);
         if (!queue) continue;
         QueueDurability& disk = queue->disk;
-        const Seq next = queue->machine.next_seq();
-        if (target.seq >= next) {
-            // Seqs are written in order: what was left out was transient or settled before its commit.
-            disk.settled.insert_run({next, target.seq - next});
-            queue->machine.set_next_seq(target.seq + 1);
-        }
+        skip_to(*queue, target.seq);
         if (disk.settled.contains(target.seq)) continue;
         if (!message) {
             auto decoded = decode_message(pool_, content);

@@ -77,6 +77,8 @@ amqp::AmqpResult<Queue*> CoreState::accessible_queue(ChannelState& channel, Byte
     Queue* const queue = vhost.find_queue(name);
     if (!queue) return not_found("queue", name, vhost);
     if (queue->owner && queue->owner != channel.session) return locked(*queue);
+    // What its consumers are to have is handed out first, so that counts and gets see the rest.
+    if (queue->listed_to_run) run_queue(*queue);
     return queue;
 }
 

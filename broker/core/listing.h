@@ -19,6 +19,8 @@ struct QueueListing {
     std::uint64_t messages_ready = 0;
     std::uint64_t messages_unacknowledged = 0;
     std::uint64_t message_bytes_ready = 0;
+    /// Of ready messages in memory.
+    std::uint64_t message_bytes_resident = 0;
     /// Ready messages that are on disk only.
     std::uint64_t messages_paged_out = 0;
     std::uint64_t consumers = 0;
