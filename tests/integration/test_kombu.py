@@ -237,13 +237,17 @@ class PyAmqp(BrokerCase):
         channel.queue_declare(self.name, exclusive=True, auto_delete=False)
         channel.basic_qos(0, 2, False)
         got = []
-        channel.basic_consume(self.name, callback=got.append)
-        for number in range(6):
+
+        def on_message(message):
+            got.append(message)
+            if len(got) % 2 == 0:
+                channel.basic_ack(message.delivery_tag, multiple=True)
+
+        channel.basic_consume(self.name, callback=on_message)
+        for number in range(6):  # publishing reads what has arrived, too
             channel.basic_publish(amqp.Message(str(number)), routing_key=self.name)
         while len(got) < 6:
             connection.drain_events(timeout=60)
-            if len(got) % 2 == 0:
-                channel.basic_ack(got[-1].delivery_tag, multiple=True)
         self.assertEqual(list("012345"), [message.body for message in got])
 
     def test_cancel_stops_deliveries(self):
