@@ -56,7 +56,7 @@ void Channel::open() {
 }
 
 void Channel::reset() {
-    crossed_ = failed_meanwhile_ = confirming_ = mandatory_ = false;
+    crossed_ = failed_meanwhile_ = confirming_ = transactional_ = false;
     assembler_ = {};
     builder_ = {};
     refusal_.reset();
@@ -149,7 +149,7 @@ AmqpResult<void> Channel::on_frame(const amqp::Frame& frame) {
         case amqp::AssemblyStep::Kind::content_header: return on_content_header(*step);
         case amqp::AssemblyStep::Kind::body: break;
     }
-    if (!refusal_) builder_.append(step->body);
+    if (!refusal_ && !step->body.empty()) builder_.append(step->body);
     return step->complete ? finish_publish() : AmqpResult<void>();
 }
 
@@ -165,6 +165,7 @@ AmqpResult<void> Channel::on_method(amqp::Method&& any) {
             } else if constexpr (kForCore<M>) {
                 // Numbers count from the select on, whatever is pipelined behind it.
                 if constexpr (std::is_same_v<M, amqp::ConfirmSelect>) confirming_ = true;
+                if constexpr (std::is_same_v<M, amqp::TxSelect>) transactional_ = true;
                 perform(std::move(method));
                 return {};
             } else if constexpr (std::is_same_v<M, amqp::BasicConsume>) {

@@ -150,9 +150,9 @@ private:
     MessageBuilder builder_;
     /// Why the message being assembled is refused, told when all of it has come.
     std::unique_ptr<amqp::AmqpError> refusal_;
-    bool mandatory_ = false;
 
     bool confirming_ = false;
+    bool transactional_ = false;
     std::uint64_t last_seqno_ = 0;
     ConfirmTracker confirms_;
 

@@ -122,7 +122,8 @@ void Channel::release_if_done(ConsumerSlot slot) {
     LaneConsumer& done = *consumer(slot);
     if (done.state != LaneConsumer::State::cancelled || done.settled != done.encoded) return;
     consumers_[slot].reset();
-    free_slots_.push_back(slot);
+    // In a transaction the core may settle them only later: the slot is not used again.
+    if (!transactional_) free_slots_.push_back(slot);
 }
 
 // Deliveries.

@@ -33,8 +33,9 @@ AmqpResult<void> Channel::on_publish(const amqp::FusedPublish& publish) {
         publish.body.size(),
         publish.scan.priority,
         publish.scan.persistent()};
-    emit_publish(
-        MessageBuilder::build(session_.pool, parts, publish.body), publish.mandatory);
+    MessageBuilder builder(session_.pool, parts);
+    if (!publish.body.empty()) builder.append(publish.body);
+    emit_publish(builder.finish(), publish.mandatory);
     return {};
 }
 

@@ -34,7 +34,7 @@ public:
         ASSERT(connection_->done());
     }
 
-    /// What the core was told and what the client was sent, in octets.
+    /// What the core was told and what the client was sent, but for the reason of a connection.close.
     Bytes told;
     Bytes sent;
 
@@ -62,8 +62,7 @@ private:
             connection_->end_of_turn(now_);
             const Bytes output(connection_->output());
             connection_->consume_output(output.size(), now_);
-            check_frames(output);
-            sent += output;
+            take_frames(output);
             CommandBatch batch;
             batch.swap(commands_);
             for (const LaneCommand& command : batch) {
@@ -73,12 +72,20 @@ private:
         } while (!commands_.empty() || !connection_->output().empty());
     }
 
-    void check_frames(ByteView output) {
+    void take_frames(ByteView output) {
         while (!output.empty()) {
             const auto frame = decoder_.next(output);
             ASSERT(frame && *frame && (*frame)->ended);
-            if ((*frame)->type == amqp::FrameType::method)
-                ASSERT(amqp::decode_method((*frame)->payload));
+            sent += std::to_string((*frame)->channel);
+            if ((*frame)->type != amqp::FrameType::method) {
+                sent += (*frame)->payload;
+                continue;
+            }
+            const auto method = amqp::decode_method((*frame)->payload);
+            ASSERT(method);
+            sent += amqp::method_name(*method);
+            // A body frame that is wrong in two ways may be seen to be so at its first piece or at its end.
+            if (!std::holds_alternative<amqp::ConnectionClose>(*method)) sent += (*frame)->payload;
         }
     }
 

@@ -338,6 +338,20 @@ TEST_F(ChannelConsume, SlotsAreUsedAgainOnlyWhenNothingOfThemIsLeft) {
     EXPECT_EQ(consume(1, "d"), slot);
 }
 
+TEST_F(ChannelConsume, SlotsAreNotUsedAgainInTransactions) {
+    receive(1, amqp::TxSelect{});
+    expect_command<Perform>();
+    const ConsumerSlot slot = consume(1, "a");
+    deliver(1, slot, 0, "a");
+    receive(ack_frame(1, 1));
+    expect_command<Settle>();
+    cancel("a", true);
+    expect_command<Cancel>();
+    confirm_cancel("a");
+    expect_delivery("a", "a");
+    EXPECT_NE(consume(1, "b"), slot);
+}
+
 TEST_F(ChannelConsume, CancelledByTheServerIsToldToClientsThatCanHearIt) {
     const ConsumerSlot slot = consume(1, "a");
     give(ConsumerCancelled{kId, ChannelId(1), slot});
