@@ -11,7 +11,7 @@ using storage::Target;
 
 namespace {
 
-/// While a commit is under way the next one is held back until it has this size (design 4).
+/// A commit that has this size is made at once, whatever is under way (design 4).
 constexpr std::uint64_t kCommitBytes = 1024 * 1024;
 constexpr std::size_t kCommitMessages = 2000;
 /// What a message costs in a record beside its octets; an estimate, for flow control only.
@@ -39,7 +39,9 @@ void mark_commit(QueueDurability& disk, Lsn lsn, storage::Seq end) {
 
 }  // namespace
 
-void CommitBuilder::add_message(const MessagePtr& message, const std::vector<Target>& targets) {
+void CommitBuilder::add_message(
+    const MessagePtr& message, const std::vector<Target>& targets, Milliseconds deadline) {
+    write_by(deadline);
     Pending& pending = pending_.emplace_back();
     pending.message = message;
     pending.first_target = static_cast<std::uint32_t>(targets_.size());
@@ -48,8 +50,9 @@ void CommitBuilder::add_message(const MessagePtr& message, const std::vector<Tar
     collected_bytes_ += message->charge() + kEntryOverhead;
 }
 
-void CommitBuilder::add_moved(const QueuedMessage& entry, storage::QueueUid queue) {
-    add_message(entry.message, {Target{queue, entry.seq}});
+void CommitBuilder::add_moved(
+    const QueuedMessage& entry, storage::QueueUid queue, Milliseconds deadline) {
+    add_message(entry.message, {Target{queue, entry.seq}}, deadline);
     pending_.back().delivery_count = entry.delivery_count;
     pending_.back().return_count = entry.return_count;
 }
@@ -61,15 +64,14 @@ void CommitBuilder::add_metadata(const MetadataCommand& command) {
 void CommitBuilder::add_dirty(Queue& queue, Milliseconds deadline) {
     if (queue.disk.listed_as_dirty) return;
     queue.disk.listed_as_dirty = true;
-    if (dirty_.empty()) dirty_deadline_ = deadline;
+    write_by(deadline);
     dirty_.push_back(&queue);
 }
 
 bool CommitBuilder::due(Milliseconds now) const {
-    const bool worth_it = requested_ || !pending_.empty() || !record_.empty() ||
-                          (!dirty_.empty() && now >= *dirty_deadline_);
-    return worth_it && (in_flight_.empty() || collected_bytes_ >= kCommitBytes ||
-                        pending_.size() >= kCommitMessages);
+    if (collected_bytes_ >= kCommitBytes || pending_.size() >= kCommitMessages) return true;
+    if (!in_flight_.empty()) return false;
+    return requested_ || !record_.empty() || (deadline_ && now >= *deadline_);
 }
 
 storage::Lsn CommitBuilder::build(std::vector<StoreRequest>& out, const Topology& topology) {
@@ -85,6 +87,7 @@ storage::Lsn CommitBuilder::build(std::vector<StoreRequest>& out, const Topology
     pending_.clear();
     targets_.clear();
     requested_ = false;
+    deadline_.reset();
     in_flight_.push_back({ticket_, last_, bytes});
     in_flight_bytes_ += bytes;
     ticket_ = Ticket(ticket_.value() + 1);

@@ -33,16 +33,20 @@ public:
     bool durable(Ticket ticket) const { return !enabled_ || ticket <= durable_ticket_; }
     storage::Lsn durable_lsn() const { return durable_lsn_; }
 
-    /// A new message, and where it stands.
-    void add_message(const MessagePtr& message, const std::vector<storage::Target>& targets);
+    /// A new message, and where it stands. Where nobody waits for it, it is written at `deadline`: by then it may be settled, which
+    /// saves the disk the work.
+    void add_message(
+        const MessagePtr& message, const std::vector<storage::Target>& targets,
+        Milliseconds deadline);
     /// A message that gets another place in its queue; its counts go along.
-    void add_moved(const QueuedMessage& entry, storage::QueueUid queue);
+    void add_moved(
+        const QueuedMessage& entry, storage::QueueUid queue, Milliseconds deadline);
     void add_metadata(const MetadataCommand& command);
     void add_delivering(storage::QueueUid queue) { record_.delivering(queue); }
     void add_delivered_at_stop(storage::QueueUid queue, const std::vector<storage::SeqRun>& runs) {
         record_.delivered_at_stop(queue, runs);
     }
-    /// The queue has settled runs or counts that are not written; they go with the next commit, at the latest at `deadline`.
+    /// The queue has settled runs or counts that are not written; they go with the next commit, or at `deadline`.
     void add_dirty(Queue& queue, Milliseconds deadline);
     /// It is about to be destroyed.
     void forget(const Queue& queue) { std::erase(dirty_, &queue); }
@@ -51,9 +55,9 @@ public:
     void request() { requested_ = true; }
     /// A commit should be made now: there is something, and no commit is under way or a lot has come together.
     bool due(Milliseconds now) const;
-    /// When settled runs are to be written at the latest. Nothing while a commit is under way: they follow it.
+    /// When what is collected is to be written at the latest. Nothing while a commit is under way: it follows it.
     std::optional<Milliseconds> deadline() const {
-        return dirty_.empty() || !in_flight_.empty() ? std::nullopt : dirty_deadline_;
+        return in_flight_.empty() ? deadline_ : std::nullopt;
     }
     /// Makes commits of all there is and begins a new ticket. Answers the last commit of the old one.
     storage::Lsn build(std::vector<StoreRequest>& out, const Topology& topology);
@@ -80,6 +84,9 @@ private:
         std::uint64_t bytes = 0;
     };
 
+    void write_by(Milliseconds deadline) {
+        if (!deadline_ || deadline < *deadline_) deadline_ = deadline;
+    }
     void write_dirty_queues();
     /// Those of its targets that are not settled, in live_targets_.
     bool find_live_targets(const Pending& pending, const Topology& topology);
@@ -98,7 +105,7 @@ private:
     std::vector<storage::Target> targets_;
     std::vector<storage::Target> live_targets_;  // reused
     std::vector<Queue*> dirty_;
-    std::optional<Milliseconds> dirty_deadline_;
+    std::optional<Milliseconds> deadline_;
     bool requested_ = false;
     std::uint64_t metadata_version_ = 0;
     std::uint64_t collected_bytes_ = 0;

@@ -172,7 +172,7 @@ void CoreState::give_back(Queue& queue, std::vector<QueuedMessage> entries) {
         if (moved.message->persistent()) {
             ++queue.disk.live_messages;
             queue.disk.live_bytes += moved.message->charge();
-            commits_.add_moved(moved, queue.uid);
+            commits_.add_moved(moved, queue.uid, now_.monotonic + options_.publish_interval);
         } else {
             queue.disk.settled.insert(moved.seq);
         }
@@ -298,7 +298,7 @@ void CoreState::page_out_if_needed() {
     }
     if (topology_.resident_bytes() > options_.resident_bytes_max && !retire_requested_) {
         retire_requested_ = true;
-        output_.store.push_back(RetireEarlyRequest{});
+        output_.store.emplace_back(std::in_place_type<RetireEarlyRequest>);
     }
 }
 

@@ -41,6 +41,8 @@ struct CoreOptions {
     /// Design 7.3: counted returns after which a message goes to the tail of its queue; 0 = never.
     std::uint32_t poison_returns_max = 5;
 
+    /// Persistent messages that nobody waits for (no confirm, no close) reach the journal at the latest after this.
+    Milliseconds publish_interval{10};
     /// Settled runs reach the journal at the latest after this (the state interval of design 3).
     Milliseconds state_interval{200};
     /// Messages held in memory, by Message::charge(), before what the store has is dropped from memory.

@@ -51,7 +51,8 @@ void CoreState::publish(ChannelState& channel, Publish& command) {
     } else {
         enqueue(last, command.message);
         if (!targets_.empty()) {
-            commits_.add_message(command.message, targets_);
+            commits_.add_message(
+                command.message, targets_, now_.monotonic + options_.publish_interval);
             channel.last_ticket = commits_.ticket();
         }
     }

