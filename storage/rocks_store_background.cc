@@ -1,5 +1,6 @@
 // RocksStore's threads beside the journal's: the retirer, the reader and the reclaimer.
 
+#include "protocol/base/clock.h"
 #include "storage/rocks_store.h"
 
 #include <algorithm>
@@ -10,7 +11,6 @@ namespace lvt::storage {
 namespace {
 
 using Space = ChunkDb::Space;
-using SteadyTime = std::chrono::steady_clock::time_point;
 
 /// A round is cut into writes of about this size, which bounds its memory.
 constexpr std::size_t kStepBytes = 4 << 20;
@@ -18,7 +18,7 @@ constexpr std::size_t kStepBytes = 4 << 20;
 constexpr std::uint64_t kRangeBytesMin = 1 << 20;
 constexpr std::uint64_t kGatheredBytesMax = 16 << 20;
 constexpr std::uint64_t kBodiesBytesMin = 4 << 20;
-constexpr std::chrono::milliseconds kReclaimInterval{1000};
+constexpr Milliseconds kReclaimInterval{1000};
 constexpr std::chrono::milliseconds kFullDiskInterval{1000};
 /// Of the time, what compactions for reclaim may take: one part in this many.
 constexpr int kReclaimShare = 4;
@@ -213,7 +213,8 @@ Result<void> RocksStore::run_reader() {
 // The reclaimer.
 
 Result<void> RocksStore::run_reclaimer() {
-    SteadyTime bodies_not_before{};
+    const auto now = [] { return SystemClock().now().monotonic; };
+    Milliseconds bodies_not_before{0};
     for (;;) {
         std::map<QueueUid, Reclaim> ready;
         {
@@ -225,27 +226,23 @@ Result<void> RocksStore::run_reclaimer() {
             if (!bodies_dirty_) {
                 reclaimer_wake_.wait(lock, is_ready);
             } else {
-                reclaimer_wake_.wait_until(lock, bodies_not_before, is_ready);
+                reclaimer_wake_.wait_for(lock, bodies_not_before - now(), is_ready);
             }
             if (stopping_) return {};
             for (const auto& [queue, reclaim] : ready) reclaims_.erase(queue);
         }
-        const SteadyTime begin = std::chrono::steady_clock::now();
+        const Milliseconds begin = now();
         publish_floors(ready);
         LVT_TRY(reclaim_messages(ready));
-        if (bodies_dirty_ && std::chrono::steady_clock::now() >= bodies_not_before) {
-            const SteadyTime start = std::chrono::steady_clock::now();
+        if (bodies_dirty_ && now() >= bodies_not_before) {
+            const Milliseconds start = now();
             LVT_TRY(reclaim_bodies());
-            const SteadyTime end = std::chrono::steady_clock::now();
-            bodies_not_before = end + std::max<SteadyTime::duration>(
-                                          kReclaimInterval, (end - start) * kReclaimShare);
+            const Milliseconds end = now();
+            bodies_not_before = end + std::max(kReclaimInterval, (end - start) * kReclaimShare);
         }
-        const SteadyTime::duration took = std::chrono::steady_clock::now() - begin;
+        const Milliseconds pause = std::max(kReclaimInterval, (now() - begin) * kReclaimShare);
         Lock lock(mutex_);
-        reclaimer_wake_.wait_for(
-            lock, std::max<SteadyTime::duration>(kReclaimInterval, took * kReclaimShare), [this] {
-                return stopping_;
-            });
+        reclaimer_wake_.wait_for(lock, pause, [this] { return stopping_; });
     }
 }
 

@@ -1,10 +1,10 @@
 #include "broker/auth/password_hash.h"
 
+#include "protocol/base/assert.h"
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
-
-#include "protocol/base/assert.h"
 
 namespace lvt::broker {
 
@@ -27,7 +27,9 @@ Bytes salted_digest(ByteView password, ByteView salt) {
 Bytes base64(ByteView bytes) {
     Bytes out((bytes.size() + 2) / 3 * 4 + 1, '\0');
     const int size = EVP_EncodeBlock(
-        reinterpret_cast<unsigned char*>(out.data()), octets(bytes), static_cast<int>(bytes.size()));
+        reinterpret_cast<unsigned char*>(out.data()),
+        octets(bytes),
+        static_cast<int>(bytes.size()));
     out.resize(static_cast<std::size_t>(size));
     return out;
 }

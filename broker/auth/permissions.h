@@ -1,11 +1,11 @@
 // What a user may do in a virtual host: three regular expressions over resource names (RabbitMQ's configure, write, read).
 #pragma once
 
-#include <memory>
-#include <regex>
-
 #include "protocol/base/bytes.h"
 #include "protocol/base/result.h"
+
+#include <memory>
+#include <regex>
 
 namespace lvt::broker {
 

@@ -14,17 +14,31 @@ namespace {
 
 /// The arguments that RabbitMQ compares; it ignores all others.
 constexpr std::array kComparedForQueues = {
-    "x-expires",          "x-message-ttl",           "x-dead-letter-exchange",
-    "x-dead-letter-routing-key", "x-max-length",     "x-max-length-bytes",
-    "x-overflow",         "x-max-priority",          "x-queue-mode",
-    "x-single-active-consumer",  "x-queue-type",     "x-delivery-limit"};
+    "x-expires",
+    "x-message-ttl",
+    "x-dead-letter-exchange",
+    "x-dead-letter-routing-key",
+    "x-max-length",
+    "x-max-length-bytes",
+    "x-overflow",
+    "x-max-priority",
+    "x-queue-mode",
+    "x-single-active-consumer",
+    "x-queue-type",
+    "x-delivery-limit"};
 constexpr std::array kComparedForExchanges = {"alternate-exchange"};
 
-AmqpError inequivalent(ByteView argument, ByteView kind, ByteView name, ByteView vhost, Bytes what) {
+AmqpError inequivalent(
+    ByteView argument, ByteView kind, ByteView name, ByteView vhost, Bytes what) {
     return {
         amqp::ReplyCode::precondition_failed,
-        fmt::format("inequivalent arg '{}' for {} '{}' in vhost '{}': {}", argument, kind, name,
-                    vhost, what)};
+        fmt::format(
+            "inequivalent arg '{}' for {} '{}' in vhost '{}': {}",
+            argument,
+            kind,
+            name,
+            vhost,
+            what)};
 }
 
 Bytes received_but(ByteView received, ByteView current) {
@@ -34,9 +48,12 @@ Bytes received_but(ByteView received, ByteView current) {
 Bytes describe(const std::optional<FieldValue>& value) {
     if (!value) return "none";
     Bytes text = "?";
-    if (const auto integer = value->integer()) text = std::to_string(*integer);
-    else if (const auto string = value->string()) text = Bytes(*string);
-    else if (const auto boolean = value->boolean()) text = *boolean ? "true" : "false";
+    if (const auto integer = value->integer())
+        text = std::to_string(*integer);
+    else if (const auto string = value->string())
+        text = Bytes(*string);
+    else if (const auto boolean = value->boolean())
+        text = *boolean ? "true" : "false";
     return fmt::format("the value '{}' of type '{}'", text, value->type_name());
 }
 
@@ -55,7 +72,10 @@ AmqpResult<void> compare_arguments(
         const auto then = received.find(argument);
         if (same_value(now, then)) continue;
         return inequivalent(
-            argument, kind, name, vhost,
+            argument,
+            kind,
+            name,
+            vhost,
             fmt::format("received {} but current is {}", describe(then), describe(now)));
     }
     return {};
@@ -70,12 +90,18 @@ AmqpResult<void> check_equivalent(
     // An exclusive queue goes with its connection, so RabbitMQ does not care whether it is durable.
     if (!queue.exclusive && queue.durable != declare.durable) {
         return inequivalent(
-            "durable", "queue", queue.name, vhost,
+            "durable",
+            "queue",
+            queue.name,
+            vhost,
             received_but(word(declare.durable), word(queue.durable)));
     }
     if (queue.auto_delete != declare.auto_delete) {
         return inequivalent(
-            "auto_delete", "queue", queue.name, vhost,
+            "auto_delete",
+            "queue",
+            queue.name,
+            vhost,
             received_but(word(declare.auto_delete), word(queue.auto_delete)));
     }
     return compare_arguments(
@@ -100,7 +126,11 @@ AmqpResult<void> check_equivalent(
         return differs("internal", word(declare.internal), word(exchange.internal));
     }
     return compare_arguments(
-        kComparedForExchanges, exchange.arguments, declare.arguments, "exchange", exchange.name(),
+        kComparedForExchanges,
+        exchange.arguments,
+        declare.arguments,
+        "exchange",
+        exchange.name(),
         vhost);
 }
 

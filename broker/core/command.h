@@ -1,15 +1,15 @@
 // What a lane tells the core. One socket read makes one batch of these; a lane's batches are applied in order (design rule 5).
 #pragma once
 
-#include <cstdint>
-#include <memory>
-#include <variant>
-#include <vector>
-
 #include "broker/core/message.h"
 #include "protocol/amqp/method.h"
 #include "protocol/amqp/table.h"
 #include "protocol/base/strong_id.h"
+
+#include <cstdint>
+#include <memory>
+#include <variant>
+#include <vector>
 
 namespace lvt::broker {
 

@@ -1,8 +1,8 @@
 #include "broker/core/commit_builder.h"
 
-#include <algorithm>
-
 #include "broker/core/message_codec.h"
+
+#include <algorithm>
 
 namespace lvt::broker {
 

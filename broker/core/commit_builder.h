@@ -4,15 +4,15 @@
 // before its commit is made is not written at all.
 #pragma once
 
-#include <deque>
-#include <optional>
-#include <vector>
-
 #include "broker/core/metadata_command.h"
 #include "broker/core/queue.h"
 #include "broker/core/topology.h"
 #include "broker/core/turn.h"
 #include "storage/record.h"
+
+#include <deque>
+#include <optional>
+#include <vector>
 
 namespace lvt::broker {
 
@@ -39,8 +39,7 @@ public:
         const MessagePtr& message, const std::vector<storage::Target>& targets,
         Milliseconds deadline);
     /// A message that gets another place in its queue; its counts go along.
-    void add_moved(
-        const QueuedMessage& entry, storage::QueueUid queue, Milliseconds deadline);
+    void add_moved(const QueuedMessage& entry, storage::QueueUid queue, Milliseconds deadline);
     void add_metadata(const MetadataCommand& command);
     void add_delivering(storage::QueueUid queue) { record_.delivering(queue); }
     void add_delivered_at_stop(storage::QueueUid queue, const std::vector<storage::SeqRun>& runs) {

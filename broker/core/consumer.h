@@ -1,14 +1,14 @@
 // Consumer: a subscription, with the messages that it has in hand. Unacked: such a message.
 #pragma once
 
-#include <limits>
-#include <optional>
-
 #include "broker/core/command.h"
 #include "broker/core/credit.h"
 #include "broker/core/ring.h"
 #include "protocol/base/clock.h"
 #include "storage/types.h"
+
+#include <limits>
+#include <optional>
 
 namespace lvt::broker {
 

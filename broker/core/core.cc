@@ -27,9 +27,7 @@ CoreStatus Core::status() const { return state_->status(); }
 std::vector<QueueListing> Core::list_queues(ByteView vhost) const {
     return state_->list_queues(vhost);
 }
-std::vector<ConnectionListing> Core::list_connections() const {
-    return state_->list_connections();
-}
+std::vector<ConnectionListing> Core::list_connections() const { return state_->list_connections(); }
 std::vector<Bytes> Core::list_vhosts() const {
     std::vector<Bytes> out;
     for (const auto& [name, vhost] : state_->topology().vhosts()) out.push_back(name);
@@ -71,7 +69,9 @@ void CoreState::on_alarm(AlarmState alarm, Time now) {
     if (alarm == alarm_) return;
     alarm_ = alarm;
     log_.log(
-        LogLevel::warning, "resource alarms: memory {}, disk {}", alarm.memory ? "on" : "off",
+        LogLevel::warning,
+        "resource alarms: memory {}, disk {}",
+        alarm.memory ? "on" : "off",
         alarm.disk ? "on" : "off");
     if (any_held_back_) release_held_back();
 }

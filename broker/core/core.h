@@ -5,9 +5,6 @@
 // end_turn(), whose output the driver carries out and clears.
 #pragma once
 
-#include <memory>
-#include <optional>
-
 #include "broker/core/core_options.h"
 #include "broker/core/listing.h"
 #include "broker/core/turn.h"
@@ -15,6 +12,9 @@
 #include "protocol/base/log_sink.h"
 #include "protocol/base/random.h"
 #include "protocol/base/result.h"
+
+#include <memory>
+#include <optional>
 
 namespace lvt::broker {
 

@@ -29,9 +29,12 @@ void CoreState::perform(Perform& command) {
     if (!channel || deferred(*channel, command)) return;
     const auto run = [&]<class M>(const M& method) {
         Done done;
-        if constexpr (requires { topology(*channel, method); }) done = topology(*channel, method);
-        else if constexpr (requires { basic(*channel, method); }) done = basic(*channel, method);
-        else done = AmqpError{ReplyCode::command_invalid, "unimplemented method"};
+        if constexpr (requires { topology(*channel, method); })
+            done = topology(*channel, method);
+        else if constexpr (requires { basic(*channel, method); })
+            done = basic(*channel, method);
+        else
+            done = AmqpError{ReplyCode::command_invalid, "unimplemented method"};
         if (done.has_error()) fail(*channel, caused_by<M>(std::move(done).error()));
     };
     std::visit(run, *command.method);
@@ -86,8 +89,7 @@ Done CoreState::basic(ChannelState& channel, const amqp::TxRollback&) {
 Done CoreState::basic(ChannelState& channel, const amqp::BasicQos& method) {
     if (method.prefetch_size != 0) {
         return AmqpError{
-            ReplyCode::not_implemented,
-            fmt::format("prefetch_size!=0 ({})", method.prefetch_size)};
+            ReplyCode::not_implemented, fmt::format("prefetch_size!=0 ({})", method.prefetch_size)};
     }
     if (method.global) {
         channel.credit.limit = method.prefetch_count;
@@ -118,8 +120,8 @@ Done CoreState::consume(ChannelState& channel, Consume& command) {
     if (queue.has_exclusive_consumer || (method.exclusive && !queue.machine.consumers().empty())) {
         return AmqpError{
             ReplyCode::access_refused,
-            fmt::format("queue '{}' in vhost '{}' in exclusive use", queue.name,
-                        queue.vhost->name())};
+            fmt::format(
+                "queue '{}' in vhost '{}' in exclusive use", queue.name, queue.vhost->name())};
     }
     auto consumer = std::make_unique<Consumer>();
     consumer->channel = &channel;
@@ -227,8 +229,8 @@ Done CoreState::basic(ChannelState& channel, const amqp::BasicGet& method) {
     if (closed || queue.machine.wants_page_in()) {
         // The same method again when the queue is ready for it.
         pause(channel);
-        channel.deferred.push_front(Perform{
-            channel.session->id, channel.id, std::make_unique<amqp::Method>(method)});
+        channel.deferred.push_front(
+            Perform{channel.session->id, channel.id, std::make_unique<amqp::Method>(method)});
         if (closed) {
             open_for_delivery(queue);
             wait({commits_.ticket(), key_of(channel), Waiter::HeldReply{nullptr}});
@@ -256,8 +258,7 @@ void CoreState::hand_to_get(ChannelState& channel, Queue& queue, bool no_ack) {
         ++queue.unacked;
         const bool was_delivered = std::exchange(entry.delivered, true);
         ++entry.delivery_count;
-        got.index =
-            channel.gets.push({std::move(entry), queue.uid, ordinal, was_delivered, false});
+        got.index = channel.gets.push({std::move(entry), queue.uid, ordinal, was_delivered, false});
     }
     effects(channel.session->lane).push_back(std::move(got));
 }

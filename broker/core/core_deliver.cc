@@ -1,8 +1,8 @@
 // Hand-outs, settles and returns; what is paged out and in.
-#include <algorithm>
-
 #include "broker/core/core_state.h"
 #include "broker/core/message_codec.h"
+
+#include <algorithm>
 
 namespace lvt::broker {
 
@@ -59,7 +59,12 @@ void CoreState::run_queue(Queue& queue) {
         QueuedMessage& entry = hand_out->entry;
         ++delivered_;
         Deliver deliver{
-            session.id, channel.id, entry.delivered, consumer.no_ack, consumer.slot, 0,
+            session.id,
+            channel.id,
+            entry.delivered,
+            consumer.no_ack,
+            consumer.slot,
+            0,
             entry.message};
         const std::uint64_t ordinal = channel.next_ordinal++;
         if (consumer.no_ack) {
@@ -69,8 +74,8 @@ void CoreState::run_queue(Queue& queue) {
             ++queue.unacked;
             const bool was_delivered = std::exchange(entry.delivered, true);
             ++entry.delivery_count;
-            deliver.index = consumer.unacked.push(
-                {std::move(entry), queue.uid, ordinal, was_delivered, false});
+            deliver.index =
+                consumer.unacked.push({std::move(entry), queue.uid, ordinal, was_delivered, false});
         }
         effects(session.lane).push_back(std::move(deliver));
     }
@@ -139,8 +144,10 @@ void CoreState::settle_on_disk(Queue& queue, Seq seq, const Message& message) {
     if (!disk.settled.insert(seq)) return;
     --disk.live_messages;
     disk.live_bytes -= std::min<std::uint64_t>(disk.live_bytes, message.charge());
-    if (!disk.unwritten.empty() && disk.unwritten.back().end() == seq) ++disk.unwritten.back().count;
-    else disk.unwritten.push_back({seq, 1});
+    if (!disk.unwritten.empty() && disk.unwritten.back().end() == seq)
+        ++disk.unwritten.back().count;
+    else
+        disk.unwritten.push_back({seq, 1});
     disk.unwritten_counts.erase(seq);
     commits_.add_dirty(queue, now_.monotonic + options_.state_interval);
     if (disk.live_messages == 0 && disk.stored_end > 1) reclaim(queue);
@@ -265,8 +272,11 @@ void CoreState::on_read(storage::ColdBatch batch) {
         auto message = decode_message(pool_, stored.content);
         if (message.has_error()) {
             log_.log(
-                LogLevel::critical, "queue '{}': stored message {} is unreadable: {}", queue->name,
-                stored.seq, message.error().message);
+                LogLevel::critical,
+                "queue '{}': stored message {} is unreadable: {}",
+                queue->name,
+                stored.seq,
+                message.error().message);
             continue;
         }
         QueuedMessage entry;
@@ -320,8 +330,10 @@ void CoreState::on_retired(storage::Lsn last) {
 void CoreState::reclaim(Queue& queue) {
     if (queue.disk.stored_end <= queue.disk.reclaimed_end) return;
     queue.disk.reclaimed_end = queue.disk.stored_end;
-    wait({commits_.ticket(), {},
-          Waiter::Reclaim{ReclaimRequest{queue.uid, queue.disk.settled.floor()}}});
+    wait(
+        {commits_.ticket(),
+         {},
+         Waiter::Reclaim{ReclaimRequest{queue.uid, queue.disk.settled.floor()}}});
 }
 
 }  // namespace lvt::broker

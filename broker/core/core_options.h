@@ -1,12 +1,12 @@
 // What the core is told when it starts.
 #pragma once
 
+#include "protocol/base/bytes.h"
+#include "protocol/base/clock.h"
+
 #include <cstdint>
 #include <set>
 #include <vector>
-
-#include "protocol/base/bytes.h"
-#include "protocol/base/clock.h"
 
 namespace lvt::broker {
 

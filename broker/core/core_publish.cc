@@ -66,9 +66,11 @@ const Route* CoreState::route(ChannelState& channel, const Message& message) {
     const ByteView name = message.exchange();
     const Exchange* const exchange = name.empty() ? nullptr : vhost.find_exchange(name);
     if (!exchange && !name.empty()) {
-        fail(channel, publish_error(
-                          ReplyCode::not_found,
-                          fmt::format("no exchange '{}' in vhost '{}'", name, vhost.name())));
+        fail(
+            channel,
+            publish_error(
+                ReplyCode::not_found,
+                fmt::format("no exchange '{}' in vhost '{}'", name, vhost.name())));
         return nullptr;
     }
     const auto right = check_right(
@@ -78,11 +80,12 @@ const Route* CoreState::route(ChannelState& channel, const Message& message) {
         return nullptr;
     }
     if (exchange && exchange->internal) {
-        fail(channel, publish_error(
-                          ReplyCode::access_refused,
-                          fmt::format(
-                              "cannot publish to internal exchange '{}' in vhost '{}'", name,
-                              vhost.name())));
+        fail(
+            channel,
+            publish_error(
+                ReplyCode::access_refused,
+                fmt::format(
+                    "cannot publish to internal exchange '{}' in vhost '{}'", name, vhost.name())));
         return nullptr;
     }
     vhost.route(exchange, message, cache.result);
@@ -166,8 +169,10 @@ void CoreState::release_held_back() {
                 effects(session->lane).push_back(Blocked{session->id, {}});
             }
             if (!disk_behind) session->throttled = false;
-            if (session->blocked || session->throttled) any_held_back_ = true;
-            else effects(session->lane).push_back(Throttle{session->id, false});
+            if (session->blocked || session->throttled)
+                any_held_back_ = true;
+            else
+                effects(session->lane).push_back(Throttle{session->id, false});
         }
     }
 }
@@ -178,8 +183,10 @@ void CoreState::commit_transaction(ChannelState& channel) {
     channel.transaction.clear();
     const ChannelKey key = key_of(channel);
     for (LaneCommand& command : commands) {
-        if (auto* const message = std::get_if<Publish>(&command)) publish(channel, *message);
-        else settle(channel, std::get<Settle>(command));
+        if (auto* const message = std::get_if<Publish>(&command))
+            publish(channel, *message);
+        else
+            settle(channel, std::get<Settle>(command));
         if (!find_channel(key)) return;
     }
     reply_when_durable(channel, amqp::TxCommitOk{});

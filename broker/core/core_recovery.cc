@@ -1,10 +1,10 @@
 // What the store tells at start, what it is told while it retires, and what a clean stop leaves behind.
-#include <algorithm>
-
 #include "broker/auth/password_hash.h"
 #include "broker/core/core_state.h"
 #include "broker/core/message_codec.h"
 #include "protocol/base/byte_writer.h"
+
+#include <algorithm>
 
 namespace lvt::broker {
 
@@ -58,14 +58,13 @@ Result<void> CoreState::on_commit(
         auto entry = reader.next();
         if (entry.has_error()) return std::move(entry).error();
         if (!entry->has_value()) return {};
-        auto done = std::visit(
-            [&](const auto& e) { return recover_entry(lsn, e, bodies); }, **entry);
+        auto done =
+            std::visit([&](const auto& e) { return recover_entry(lsn, e, bodies); }, **entry);
         LVT_TRY(std::move(done));
     }
 }
 
-Result<void> CoreState::recover_entry(
-    Lsn, const storage::MetadataEntry& entry, const Bodies&) {
+Result<void> CoreState::recover_entry(Lsn, const storage::MetadataEntry& entry, const Bodies&) {
     if (entry.version <= commits_.metadata_version()) return {};
     const auto command = decode_metadata(entry.command);
     if (command.has_error()) return command.error();
@@ -135,9 +134,7 @@ Result<void> CoreState::recover_entry(
     return {};
 }
 
-Result<void> CoreState::recover_entry(Lsn, const storage::PieceEntry&, const Bodies&) {
-    return {};
-}
+Result<void> CoreState::recover_entry(Lsn, const storage::PieceEntry&, const Bodies&) { return {}; }
 
 Result<void> CoreState::recover_entry(Lsn lsn, const storage::SettledEntry& entry, const Bodies&) {
     Queue* const queue = topology_.find_queue(entry.queue);
@@ -262,8 +259,8 @@ void CoreState::make_defaults() {
     const CoreOptions& o = options_;
     change(PutVhost{o.default_vhost}, true);
     change(
-        PutUser{o.default_user, hash_password(o.default_pass, random_.bytes(4)),
-                o.default_user_tags},
+        PutUser{
+            o.default_user, hash_password(o.default_pass, random_.bytes(4)), o.default_user_tags},
         true);
     change(
         PutPermissions{

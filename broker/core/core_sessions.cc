@@ -1,8 +1,8 @@
 // Connections and channels in the core: login, open, close, and what waits for a commit.
-#include <algorithm>
-
 #include "broker/auth/password_hash.h"
 #include "broker/core/core_state.h"
+
+#include <algorithm>
 
 namespace lvt::broker {
 
@@ -56,8 +56,11 @@ void CoreState::perform(OpenVhost& command) {
     const auto refuse = [&](ReplyCode code, Bytes text) {
         effects(lane_).push_back(SessionFailed{
             session->id,
-            {code, std::move(text), amqp::ConnectionOpen::kClassId,
-             amqp::ConnectionOpen::kMethodId, true}});
+            {code,
+             std::move(text),
+             amqp::ConnectionOpen::kClassId,
+             amqp::ConnectionOpen::kMethodId,
+             true}});
     };
     VirtualHost* const vhost = topology_.find_vhost(command.vhost);
     if (!vhost) {
@@ -67,7 +70,8 @@ void CoreState::perform(OpenVhost& command) {
     if (!user || !user->permissions.contains(command.vhost)) {
         return refuse(
             ReplyCode::not_allowed,
-            fmt::format("access to vhost '{}' refused for user '{}'", command.vhost, session->user));
+            fmt::format(
+                "access to vhost '{}' refused for user '{}'", command.vhost, session->user));
     }
     if (stopping_) {
         return refuse(

@@ -9,13 +9,13 @@
 //   core_recovery.cc   what the store tells at start, snapshots, clean stop
 #pragma once
 
-#include <unordered_map>
-#include <variant>
-
 #include "broker/core/commit_builder.h"
 #include "broker/core/core.h"
 #include "broker/core/session_state.h"
 #include "broker/core/topology.h"
+
+#include <unordered_map>
+#include <variant>
 
 namespace lvt::broker {
 
@@ -242,7 +242,7 @@ private:
     Ring<Waiter> waiters_;
     std::vector<storage::QueueUid> to_run_;
     std::vector<storage::QueueUid> running_;  // reused
-    MessagePool pool_;  // for messages that come back from the store
+    MessagePool pool_;                        // for messages that come back from the store
 
     std::uint64_t last_consumer_id_ = 0;
     std::unordered_map<std::uint64_t, Consumer*> consumers_;
@@ -271,8 +271,7 @@ template <class M>
 void CoreState::reply(ChannelState& channel, M method) {
     effects(channel.session->lane)
         .push_back(Reply{
-            channel.session->id, channel.id,
-            std::make_unique<amqp::Method>(std::move(method))});
+            channel.session->id, channel.id, std::make_unique<amqp::Method>(std::move(method))});
 }
 
 template <class M>
@@ -280,8 +279,10 @@ void CoreState::reply_when_durable(ChannelState& channel, M method) {
     if (commits_.durable(commits_.ticket())) return reply(channel, std::move(method));
     commits_.request();
     pause(channel);
-    wait({commits_.ticket(), key_of(channel),
-          Waiter::HeldReply{std::make_unique<amqp::Method>(std::move(method))}});
+    wait(
+        {commits_.ticket(),
+         key_of(channel),
+         Waiter::HeldReply{std::make_unique<amqp::Method>(std::move(method))}});
 }
 
 template <class Command>

@@ -1,8 +1,8 @@
 // exchange.* and queue.*: what they check, in RabbitMQ's order and words, and what they change.
-#include <algorithm>
-
 #include "broker/core/argument_check.h"
 #include "broker/core/core_state.h"
+
+#include <algorithm>
 
 namespace lvt::broker {
 
@@ -12,7 +12,8 @@ using amqp::ReplyCode;
 namespace {
 
 AmqpError not_found(ByteView kind, ByteView name, const VirtualHost& vhost) {
-    return {ReplyCode::not_found, fmt::format("no {} '{}' in vhost '{}'", kind, name, vhost.name())};
+    return {
+        ReplyCode::not_found, fmt::format("no {} '{}' in vhost '{}'", kind, name, vhost.name())};
 }
 
 AmqpError reserved(ByteView kind, ByteView name) {
@@ -32,7 +33,8 @@ AmqpError locked(const Queue& queue) {
             "cannot obtain exclusive access to locked queue '{}' in vhost '{}'. It could be "
             "originally declared on another connection or the exclusive property value does not "
             "match that of the original declaration.",
-            queue.name, queue.vhost->name())};
+            queue.name,
+            queue.vhost->name())};
 }
 
 /// RabbitMQ drops line ends from names.
@@ -59,12 +61,15 @@ Done CoreState::check_right(
     }
     return AmqpError{
         ReplyCode::access_refused,
-        fmt::format("access to {} '{}' in vhost '{}' refused for user '{}'", kind, name,
-                    session.vhost->name(), session.user)};
+        fmt::format(
+            "access to {} '{}' in vhost '{}' refused for user '{}'",
+            kind,
+            name,
+            session.vhost->name(),
+            session.user)};
 }
 
-amqp::AmqpResult<Bytes> CoreState::resolve_queue_name(
-    ChannelState& channel, ByteView name) const {
+amqp::AmqpResult<Bytes> CoreState::resolve_queue_name(ChannelState& channel, ByteView name) const {
     if (!name.empty()) return without_line_ends(name);
     if (channel.last_queue.empty()) {
         return AmqpError{ReplyCode::not_found, "no previously declared queue"};
@@ -90,8 +95,10 @@ void CoreState::change(const MetadataCommand& command, bool durable) {
     if (orphaned.empty()) return;
     const Bytes vhost_name = std::visit(
         [](const auto& c) -> Bytes {
-            if constexpr (requires { c.vhost; }) return c.vhost;
-            else return {};
+            if constexpr (requires { c.vhost; })
+                return c.vhost;
+            else
+                return {};
         },
         command);
     for (const Bytes& name : orphaned) {
@@ -135,13 +142,20 @@ Done CoreState::topology(ChannelState& channel, const amqp::ExchangeDeclare& met
     if (name.starts_with("amq.")) return reserved("exchange", name);
     change(
         PutExchange{
-            vhost.name(), name, method.type, method.durable, method.auto_delete, method.internal,
+            vhost.name(),
+            name,
+            method.type,
+            method.durable,
+            method.auto_delete,
+            method.internal,
             method.arguments},
         method.durable);
     if (method.durable) channel.last_ticket = commits_.ticket();
     if (method.no_wait) return {};
-    if (method.durable) reply_when_durable(channel, amqp::ExchangeDeclareOk{});
-    else reply(channel, amqp::ExchangeDeclareOk{});
+    if (method.durable)
+        reply_when_durable(channel, amqp::ExchangeDeclareOk{});
+    else
+        reply(channel, amqp::ExchangeDeclareOk{});
     return {};
 }
 
@@ -156,8 +170,8 @@ Done CoreState::topology(ChannelState& channel, const amqp::ExchangeDelete& meth
     if (exchange && exchange->predeclared) {
         return AmqpError{
             ReplyCode::access_refused,
-            fmt::format("deletion of system exchange '{}' in vhost '{}' not allowed", name,
-                        vhost.name())};
+            fmt::format(
+                "deletion of system exchange '{}' in vhost '{}' not allowed", name, vhost.name())};
     }
     if (exchange && method.if_unused && !exchange->bindings().empty()) {
         return AmqpError{
@@ -168,8 +182,10 @@ Done CoreState::topology(ChannelState& channel, const amqp::ExchangeDelete& meth
     if (exchange) change(DeleteExchange{vhost.name(), name}, durable);
     if (durable) channel.last_ticket = commits_.ticket();
     if (method.no_wait) return {};
-    if (durable) reply_when_durable(channel, amqp::ExchangeDeleteOk{});
-    else reply(channel, amqp::ExchangeDeleteOk{});
+    if (durable)
+        reply_when_durable(channel, amqp::ExchangeDeleteOk{});
+    else
+        reply(channel, amqp::ExchangeDeleteOk{});
     return {};
 }
 
@@ -212,9 +228,12 @@ Done CoreState::bind_or_unbind(
 /// Answers at once, or when the change that was made is durable.
 template <class M>
 void CoreState::reply_to_change(ChannelState& channel, std::uint64_t epoch_before, M method) {
-    if (topology_.epoch() == epoch_before) reply(channel, std::move(method));
-    else if (channel.last_ticket == commits_.ticket()) reply_when_durable(channel, std::move(method));
-    else reply(channel, std::move(method));
+    if (topology_.epoch() == epoch_before)
+        reply(channel, std::move(method));
+    else if (channel.last_ticket == commits_.ticket())
+        reply_when_durable(channel, std::move(method));
+    else
+        reply(channel, std::move(method));
 }
 
 Done CoreState::topology(ChannelState& channel, const amqp::ExchangeBind& method) {
@@ -224,8 +243,7 @@ Done CoreState::topology(ChannelState& channel, const amqp::ExchangeBind& method
     if (!destination) return not_found("exchange", method.destination, vhost);
     const std::uint64_t epoch = topology_.epoch();
     const Done done = bind_or_unbind(
-        channel, true, method.source, {nullptr, destination}, method.routing_key,
-        method.arguments);
+        channel, true, method.source, {nullptr, destination}, method.routing_key, method.arguments);
     if (done.has_error()) return done;
     if (!method.no_wait) reply_to_change(channel, epoch, amqp::ExchangeBindOk{});
     return {};
@@ -237,7 +255,11 @@ Done CoreState::topology(ChannelState& channel, const amqp::ExchangeUnbind& meth
     const std::uint64_t epoch = topology_.epoch();
     if (Exchange* const destination = vhost.find_exchange(method.destination)) {
         const Done done = bind_or_unbind(
-            channel, false, method.source, {nullptr, destination}, method.routing_key,
+            channel,
+            false,
+            method.source,
+            {nullptr, destination},
+            method.routing_key,
             method.arguments);
         if (done.has_error()) return done;
     }
@@ -281,7 +303,12 @@ Done CoreState::make_queue(ChannelState& channel, const amqp::QueueDeclare& meth
     const bool persistent = method.durable && !method.exclusive;
     change(
         PutQueue{
-            vhost.name(), name, uid, method.durable, method.auto_delete, method.exclusive,
+            vhost.name(),
+            name,
+            uid,
+            method.durable,
+            method.auto_delete,
+            method.exclusive,
             method.arguments},
         persistent);
     Queue& queue = *topology_.find_queue(uid);
@@ -292,14 +319,17 @@ Done CoreState::make_queue(ChannelState& channel, const amqp::QueueDeclare& meth
     channel.last_queue = std::move(name);
     if (persistent) channel.last_ticket = commits_.ticket();
     if (method.no_wait) return {};
-    if (persistent) reply_when_durable(channel, declare_ok(queue));
-    else reply(channel, declare_ok(queue));
+    if (persistent)
+        reply_when_durable(channel, declare_ok(queue));
+    else
+        reply(channel, declare_ok(queue));
     return {};
 }
 
 amqp::QueueDeclareOk CoreState::declare_ok(const Queue& queue) const {
     return {
-        queue.name, static_cast<std::uint32_t>(queue.machine.ready()),
+        queue.name,
+        static_cast<std::uint32_t>(queue.machine.ready()),
         static_cast<std::uint32_t>(queue.machine.consumers().size())};
 }
 
@@ -313,8 +343,8 @@ Done CoreState::topology(ChannelState& channel, const amqp::QueueBind& method) {
     const Bytes& key =
         method.queue.empty() && method.routing_key.empty() ? *name : method.routing_key;
     const std::uint64_t epoch = topology_.epoch();
-    const Done done = bind_or_unbind(
-        channel, true, method.exchange, {*queue, nullptr}, key, method.arguments);
+    const Done done =
+        bind_or_unbind(channel, true, method.exchange, {*queue, nullptr}, key, method.arguments);
     if (done.has_error()) return done;
     if (!method.no_wait) reply_to_change(channel, epoch, amqp::QueueBindOk{});
     return {};
@@ -349,16 +379,17 @@ Done CoreState::topology(ChannelState& channel, const amqp::QueuePurge& method) 
     const auto count = static_cast<std::uint32_t>(purge(queue));
     if (queue.persistent) channel.last_ticket = commits_.ticket();
     if (method.no_wait) return {};
-    if (queue.persistent) reply_when_durable(channel, amqp::QueuePurgeOk{count});
-    else reply(channel, amqp::QueuePurgeOk{count});
+    if (queue.persistent)
+        reply_when_durable(channel, amqp::QueuePurgeOk{count});
+    else
+        reply(channel, amqp::QueuePurgeOk{count});
     return {};
 }
 
 std::uint64_t CoreState::purge(Queue& queue) {
     if (commits_.enabled() && queue.persistent) {
-        queue.machine.for_each_resident([&](const QueuedMessage& entry) {
-            settle_on_disk(queue, entry.seq, *entry.message);
-        });
+        queue.machine.for_each_resident(
+            [&](const QueuedMessage& entry) { settle_on_disk(queue, entry.seq, *entry.message); });
         const ColdRange& cold = queue.machine.cold();
         if (cold.active()) {
             const storage::SeqRun run{cold.from, cold.to - cold.from};
@@ -397,8 +428,10 @@ Done CoreState::topology(ChannelState& channel, const amqp::QueueDelete& method)
     delete_queue(*queue);
     if (persistent) channel.last_ticket = commits_.ticket();
     if (method.no_wait) return {};
-    if (persistent) reply_when_durable(channel, amqp::QueueDeleteOk{count});
-    else reply(channel, amqp::QueueDeleteOk{count});
+    if (persistent)
+        reply_when_durable(channel, amqp::QueueDeleteOk{count});
+    else
+        reply(channel, amqp::QueueDeleteOk{count});
     return {};
 }
 

@@ -1,12 +1,12 @@
 // What the core tells a lane. Everything that one turn of the core produced for a lane is one batch, in order.
 #pragma once
 
+#include "broker/core/command.h"
+#include "protocol/amqp/amqp_error.h"
+
 #include <memory>
 #include <variant>
 #include <vector>
-
-#include "broker/core/command.h"
-#include "protocol/amqp/amqp_error.h"
 
 namespace lvt::broker {
 

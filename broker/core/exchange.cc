@@ -1,10 +1,10 @@
 #include "broker/core/exchange.h"
 
+#include "protocol/amqp/properties.h"
+
 #include <fmt/format.h>
 
 #include <array>
-
-#include "protocol/amqp/properties.h"
 
 namespace lvt::broker {
 
@@ -61,7 +61,8 @@ void Exchange::match(const Message& message, std::vector<Destination>& out) cons
         case ExchangeType::fanout:
             for (const auto& [key, destination] : bindings_) out.push_back(destination);
             return;
-        case ExchangeType::topic: return topic_.match(message.routing_key(), out);
+        case ExchangeType::topic:
+            return topic_.match(message.routing_key(), out);
         case ExchangeType::headers: {
             const ByteView headers =
                 amqp::Properties(message.properties()).headers().value_or(ByteView());
@@ -82,16 +83,19 @@ amqp::AmqpResult<void> check_headers_binding(const amqp::Table& arguments) {
     if (!text) {
         return amqp::AmqpError{
             amqp::ReplyCode::precondition_failed,
-            fmt::format("Invalid x-match field type {} (value {}); expected longstr",
-                        mode->type_name(), mode->integer().value_or(0))};
+            fmt::format(
+                "Invalid x-match field type {} (value {}); expected longstr",
+                mode->type_name(),
+                mode->integer().value_or(0))};
     }
     for (const char* const known : {"all", "any", "all-with-x", "any-with-x"}) {
         if (*text == known) return {};
     }
     return amqp::AmqpError{
         amqp::ReplyCode::precondition_failed,
-        fmt::format("Invalid x-match field value <<\"{}\">>; expected all, any, all-with-x, or any-with-x",
-                    *text)};
+        fmt::format(
+            "Invalid x-match field value <<\"{}\">>; expected all, any, all-with-x, or any-with-x",
+            *text)};
 }
 
 bool headers_match(amqp::TableView arguments, amqp::TableView headers) {

@@ -1,15 +1,15 @@
 // Exchange and Binding: who gets what was published (spec 3.1).
 #pragma once
 
-#include <map>
-#include <optional>
-#include <unordered_map>
-
 #include "broker/core/destination.h"
 #include "broker/core/message.h"
 #include "broker/core/string_hash.h"
 #include "broker/core/topic_trie.h"
 #include "protocol/amqp/table.h"
+
+#include <map>
+#include <optional>
+#include <unordered_map>
 
 namespace lvt::broker {
 

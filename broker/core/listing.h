@@ -1,11 +1,11 @@
 // What the core shows of itself; values, exact at the moment of the call.
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include "protocol/amqp/table.h"
 #include "protocol/base/bytes.h"
+
+#include <cstdint>
+#include <vector>
 
 namespace lvt::broker {
 

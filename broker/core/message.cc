@@ -1,11 +1,11 @@
 #include "broker/core/message.h"
 
+#include "protocol/base/assert.h"
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
-
-#include "protocol/base/assert.h"
 
 namespace lvt::broker {
 
@@ -55,8 +55,10 @@ void* MessagePool::allocate(std::size_t bytes, MessageChunk*& chunk) {
 void Message::destroy(Message* message) noexcept {
     MessageChunk* const chunk = message->chunk_;
     message->~Message();
-    if (chunk) chunk->release();
-    else std::free(message);
+    if (chunk)
+        chunk->release();
+    else
+        std::free(message);
 }
 
 MessageBuilder::MessageBuilder(MessagePool& pool, const MessageParts& parts)

@@ -4,11 +4,11 @@
 // body. Blocks of up to kInlineMax octets are cut from chunks (MessagePool); larger ones are allocated alone.
 #pragma once
 
+#include "protocol/base/bytes.h"
+
 #include <atomic>
 #include <cstdint>
 #include <utility>
-
-#include "protocol/base/bytes.h"
 
 namespace lvt::broker {
 
@@ -21,7 +21,9 @@ public:
     /// Exchange and routing key in one piece: the key of a route cache.
     ByteView route() const { return {data(), std::size_t{exchange_size_} + routing_key_size_}; }
     /// Property flags and values, as in a content header frame after the body size.
-    ByteView properties() const { return {data() + exchange_size_ + routing_key_size_, properties_size_}; }
+    ByteView properties() const {
+        return {data() + exchange_size_ + routing_key_size_, properties_size_};
+    }
     ByteView body() const { return {data() + head_size(), body_size_}; }
     /// All of its octets in one piece.
     ByteView head_and_body() const { return {data(), head_size() + body_size_}; }
@@ -118,9 +120,9 @@ private:
 };
 
 struct MessageParts {
-    ByteView exchange;      // at most 255 octets
-    ByteView routing_key;   // at most 255 octets
-    ByteView properties;    // from the property flags on
+    ByteView exchange;     // at most 255 octets
+    ByteView routing_key;  // at most 255 octets
+    ByteView properties;   // from the property flags on
     std::uint64_t body_size = 0;
     std::uint8_t priority = 0;
     bool persistent = false;

@@ -1,8 +1,8 @@
 #include "broker/core/message_codec.h"
 
-#include <fmt/format.h>
-
 #include "protocol/base/byte_reader.h"
+
+#include <fmt/format.h>
 
 namespace lvt::broker {
 

@@ -1,11 +1,11 @@
 #include "broker/core/metadata_command.h"
 
+#include "protocol/base/byte_reader.h"
+#include "protocol/base/byte_writer.h"
+
 #include <fmt/format.h>
 
 #include <type_traits>
-
-#include "protocol/base/byte_reader.h"
-#include "protocol/base/byte_writer.h"
 
 namespace lvt::broker {
 
@@ -38,8 +38,10 @@ public:
     void operator()(storage::QueueUid& value) { value = storage::QueueUid(in_.u64()); }
     void operator()(amqp::Table& value) {
         auto table = amqp::Table::decode(in_.long_string());
-        if (table.has_value()) value = std::move(*table);
-        else tables_ok_ = false;
+        if (table.has_value())
+            value = std::move(*table);
+        else
+            tables_ok_ = false;
     }
     void operator()(std::vector<Bytes>& values) {
         for (std::uint32_t left = in_.u32(); left > 0 && in_.ok(); --left) {
@@ -56,8 +58,9 @@ private:
 template <class Command, class Archive>
 void fields(Command& c, Archive& archive) {
     using T = std::remove_const_t<Command>;
-    if constexpr (std::is_same_v<T, PutVhost> || std::is_same_v<T, DeleteVhost> ||
-                  std::is_same_v<T, DeleteUser>) {
+    if constexpr (
+        std::is_same_v<T, PutVhost> || std::is_same_v<T, DeleteVhost> ||
+        std::is_same_v<T, DeleteUser>) {
         archive(c.name);
     } else if constexpr (std::is_same_v<T, PutUser>) {
         archive(c.name), archive(c.password_hash), archive(c.tags);

@@ -4,12 +4,12 @@
 //   u8 format version (1), u8 type, then the fields in order: strings with u32 length, bool and number big-endian
 #pragma once
 
-#include <variant>
-#include <vector>
-
 #include "protocol/amqp/table.h"
 #include "protocol/base/result.h"
 #include "storage/types.h"
+
+#include <variant>
+#include <vector>
 
 namespace lvt::broker {
 

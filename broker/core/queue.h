@@ -1,14 +1,14 @@
 // Queue: the named thing. Its order is the QueueMachine's; here is what the broker knows beside it.
 #pragma once
 
-#include <map>
-#include <vector>
-
 #include "broker/core/queue_machine.h"
 #include "broker/core/seq_set.h"
 #include "broker/core/turn.h"
 #include "protocol/amqp/table.h"
 #include "storage/durable_store.h"
+
+#include <map>
+#include <vector>
 
 namespace lvt::broker {
 

@@ -17,7 +17,9 @@ Seq QueueMachine::enqueue(QueuedMessage entry) {
 /// Merges from the front: returned messages are nearly always in front of all that is ready.
 void QueueMachine::requeue(std::vector<QueuedMessage> entries) {
     if (entries.empty()) return;
-    const auto by_seq = [](const QueuedMessage& a, const QueuedMessage& b) { return a.seq < b.seq; };
+    const auto by_seq = [](const QueuedMessage& a, const QueuedMessage& b) {
+        return a.seq < b.seq;
+    };
     if (!std::is_sorted(entries.begin(), entries.end(), by_seq)) {
         std::sort(entries.begin(), entries.end(), by_seq);
     }
@@ -29,8 +31,7 @@ void QueueMachine::requeue(std::vector<QueuedMessage> entries) {
     auto a = in_front.rbegin();
     auto b = entries.rbegin();
     while (a != in_front.rend() || b != entries.rend()) {
-        const bool from_front =
-            b == entries.rend() || (a != in_front.rend() && a->seq > b->seq);
+        const bool from_front = b == entries.rend() || (a != in_front.rend() && a->seq > b->seq);
         head_.push_front(std::move(from_front ? *a++ : *b++));
     }
 }

@@ -6,10 +6,10 @@
 // seq gives it, which is always in the head: what is cold was never handed out.
 #pragma once
 
+#include "broker/core/consumer.h"
+
 #include <optional>
 #include <vector>
-
-#include "broker/core/consumer.h"
 
 namespace lvt::broker {
 

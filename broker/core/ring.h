@@ -1,12 +1,12 @@
 // Ring: a growable circular buffer; both ends in O(1), no allocation once it has its size.
 #pragma once
 
+#include "protocol/base/assert.h"
+
 #include <cstddef>
 #include <memory>
 #include <utility>
 #include <vector>
-
-#include "protocol/base/assert.h"
 
 namespace lvt::broker {
 

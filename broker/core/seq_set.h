@@ -2,10 +2,10 @@
 // say it all.
 #pragma once
 
+#include "storage/types.h"
+
 #include <map>
 #include <vector>
-
-#include "storage/types.h"
 
 namespace lvt::broker {
 
@@ -44,7 +44,8 @@ private:
     void absorb_into_floor();
 
     storage::Seq floor_ = 1;
-    std::map<storage::Seq, storage::Seq> runs_;  // first -> end; disjoint, not adjacent, all above floor_
+    std::map<storage::Seq, storage::Seq>
+        runs_;  // first -> end; disjoint, not adjacent, all above floor_
 };
 
 }  // namespace lvt::broker

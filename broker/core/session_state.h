@@ -1,16 +1,16 @@
 // SessionState and ChannelState: what the core knows of a connection and of its channels.
 #pragma once
 
+#include "broker/core/commit_builder.h"
+#include "broker/core/consumer.h"
+#include "broker/core/turn.h"
+#include "broker/core/virtual_host.h"
+
 #include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <vector>
-
-#include "broker/core/commit_builder.h"
-#include "broker/core/consumer.h"
-#include "broker/core/turn.h"
-#include "broker/core/virtual_host.h"
 
 namespace lvt::broker {
 

@@ -1,9 +1,9 @@
 // StringHash: lets an unordered map of Bytes be searched by a view, without a copy.
 #pragma once
 
-#include <functional>
-
 #include "protocol/base/bytes.h"
+
+#include <functional>
 
 namespace lvt::broker {
 

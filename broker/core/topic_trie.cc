@@ -1,10 +1,10 @@
 #include "broker/core/topic_trie.h"
 
-#include <algorithm>
-#include <optional>
-
 #include "broker/core/string_hash.h"
 #include "protocol/base/assert.h"
+
+#include <algorithm>
+#include <optional>
 
 namespace lvt::broker {
 
@@ -32,8 +32,10 @@ std::optional<ByteView> next_word(std::optional<ByteView>& rest) {
     if (!rest) return std::nullopt;
     const std::size_t dot = rest->find('.');
     const ByteView word = rest->substr(0, dot);
-    if (dot == ByteView::npos) rest.reset();
-    else rest->remove_prefix(dot + 1);
+    if (dot == ByteView::npos)
+        rest.reset();
+    else
+        rest->remove_prefix(dot + 1);
     return word;
 }
 

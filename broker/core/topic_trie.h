@@ -3,12 +3,12 @@
 // Words are what stands between dots; the empty key has no word at all, "a." has two, the second of them empty (as in RabbitMQ).
 #pragma once
 
+#include "broker/core/destination.h"
+#include "protocol/base/bytes.h"
+
 #include <memory>
 #include <unordered_map>
 #include <vector>
-
-#include "broker/core/destination.h"
-#include "protocol/base/bytes.h"
 
 namespace lvt::broker {
 

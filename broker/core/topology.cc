@@ -128,8 +128,8 @@ Result<void> Topology::apply_one(const DeleteExchange& command) {
     if (!exchange) return {};
     drop_bindings_to(exchange->bound_from, Destination{nullptr, exchange});
     for (const auto& [key, destination] : exchange->bindings()) {
-        auto& from = destination.queue ? destination.queue->bound_from
-                                       : destination.exchange->bound_from;
+        auto& from =
+            destination.queue ? destination.queue->bound_from : destination.exchange->bound_from;
         from.erase(std::find(from.begin(), from.end(), exchange));
     }
     vhost->exchanges_.erase(vhost->exchanges_.find(command.name));
@@ -173,8 +173,7 @@ struct Ends {
 
     bool found() const { return source && (destination.queue || destination.exchange); }
     std::vector<Exchange*>& bound_from() const {
-        return destination.queue ? destination.queue->bound_from
-                                 : destination.exchange->bound_from;
+        return destination.queue ? destination.queue->bound_from : destination.exchange->bound_from;
     }
 };
 
@@ -183,15 +182,19 @@ Ends find_ends(const VirtualHost* vhost, const Command& command) {
     if (!vhost) return {};
     Ends ends;
     ends.source = vhost->find_exchange(command.source);
-    if (command.to_queue) ends.destination.queue = vhost->find_queue(command.destination);
-    else ends.destination.exchange = vhost->find_exchange(command.destination);
+    if (command.to_queue)
+        ends.destination.queue = vhost->find_queue(command.destination);
+    else
+        ends.destination.exchange = vhost->find_exchange(command.destination);
     return ends;
 }
 
 template <class Command>
 BindingKey key_of(const Command& command) {
     return BindingKey{
-        command.to_queue, command.destination, command.routing_key,
+        command.to_queue,
+        command.destination,
+        command.routing_key,
         Bytes(command.arguments.bytes())};
 }
 
@@ -227,7 +230,8 @@ void Topology::drop_bindings_to(const std::vector<Exchange*>& sources, Destinati
         const BindingKey from{destination.queue != nullptr, name, {}, {}};
         std::vector<BindingKey> keys;
         for (auto at = source->bindings().lower_bound(from);
-             at != source->bindings().end() && at->second == destination; ++at) {
+             at != source->bindings().end() && at->second == destination;
+             ++at) {
             keys.push_back(at->first);
         }
         for (const BindingKey& key : keys) source->unbind(key);
@@ -248,8 +252,13 @@ std::vector<MetadataCommand> Topology::durable_commands() const {
         for (const auto& [name, exchange] : vhost->exchanges()) {
             if (!exchange->durable || exchange->predeclared) continue;
             out.push_back(PutExchange{
-                vhost_name, name, exchange_type_name(exchange->type()), true,
-                exchange->auto_delete, exchange->internal, exchange->arguments});
+                vhost_name,
+                name,
+                exchange_type_name(exchange->type()),
+                true,
+                exchange->auto_delete,
+                exchange->internal,
+                exchange->arguments});
         }
         for (const auto& [name, queue] : vhost->queues()) {
             if (!queue->persistent) continue;
@@ -260,7 +269,11 @@ std::vector<MetadataCommand> Topology::durable_commands() const {
             for (const auto& [key, destination] : exchange->bindings()) {
                 if (!binding_is_durable(*exchange, destination)) continue;
                 out.push_back(PutBinding{
-                    vhost_name, name, key.to_queue, key.destination, key.routing_key,
+                    vhost_name,
+                    name,
+                    key.to_queue,
+                    key.destination,
+                    key.routing_key,
                     *amqp::Table::decode(key.arguments)});
             }
         }
@@ -269,7 +282,10 @@ std::vector<MetadataCommand> Topology::durable_commands() const {
         out.push_back(PutUser{name, user.password_hash, user.tags});
         for (const auto& [vhost, permissions] : user.permissions) {
             out.push_back(PutPermissions{
-                name, vhost, permissions.configure.source(), permissions.write.source(),
+                name,
+                vhost,
+                permissions.configure.source(),
+                permissions.write.source(),
                 permissions.read.source()});
         }
     }

@@ -1,14 +1,14 @@
 // Topology: all virtual hosts, exchanges, queues, bindings, users and permissions; changed by MetadataCommands alone.
 #pragma once
 
+#include "broker/auth/permissions.h"
+#include "broker/core/metadata_command.h"
+#include "broker/core/virtual_host.h"
+
 #include <map>
 #include <memory>
 #include <unordered_map>
 #include <vector>
-
-#include "broker/auth/permissions.h"
-#include "broker/core/metadata_command.h"
-#include "broker/core/virtual_host.h"
 
 namespace lvt::broker {
 

@@ -1,11 +1,11 @@
 // What comes out of one turn of the core: values, carried out by whoever drives it (design rule 9).
 #pragma once
 
-#include <variant>
-#include <vector>
-
 #include "broker/core/effect.h"
 #include "storage/durable_store.h"
+
+#include <variant>
+#include <vector>
 
 namespace lvt::broker {
 

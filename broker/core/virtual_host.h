@@ -1,12 +1,12 @@
 // VirtualHost: a namespace of exchanges and queues, and the routing between them.
 #pragma once
 
+#include "broker/core/exchange.h"
+#include "broker/core/queue.h"
+
 #include <map>
 #include <memory>
 #include <vector>
-
-#include "broker/core/exchange.h"
-#include "broker/core/queue.h"
 
 namespace lvt::broker {
 

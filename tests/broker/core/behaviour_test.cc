@@ -1,7 +1,7 @@
 // What clients see, in raw methods. Every case runs with the lane inline, and with three lanes in several seeds' orders.
-#include <gtest/gtest.h>
-
 #include "tests/broker/core/sim_broker.h"
+
+#include <gtest/gtest.h>
 
 namespace lvt::broker {
 namespace {
@@ -357,8 +357,7 @@ TEST_P(Behaviour, ErrorsLeaveTheConnectionAlive) {
     SimClient& c = client();
     c.publish(1, "nope", "k", "x");
     EXPECT_EQ(
-        c.expect<amqp::ChannelClose>().reply_text,
-        "NOT_FOUND - no exchange 'nope' in vhost '/'");
+        c.expect<amqp::ChannelClose>().reply_text, "NOT_FOUND - no exchange 'nope' in vhost '/'");
     c.send(1, amqp::ChannelCloseOk{});
     c.open_channel(1);
     c.open_channel(2);

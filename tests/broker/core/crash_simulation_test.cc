@@ -1,11 +1,11 @@
 // Random work, random orders, random crashes, from one seed: no confirmed message is lost, order is kept, what was acked before a
 // close-ok stays away, and what somebody had in hand comes back flagged.
+#include "tests/broker/core/sim_broker.h"
+
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <set>
-
-#include "tests/broker/core/sim_broker.h"
 
 namespace lvt::broker {
 namespace {
@@ -94,13 +94,25 @@ private:
         switch (random_() % 9) {
             case 0:
             case 1:
-            case 2: publish(client); break;
-            case 3: consume(client); break;
+            case 2:
+                publish(client);
+                break;
+            case 3:
+                consume(client);
+                break;
             case 4:
-            case 5: settle(client); break;
-            case 6: broker_.sync(); break;
-            case 7: broker_.advance(Milliseconds{chance(5) ? 300 : 10}); break;
-            case 8: broker_.run(static_cast<int>(random_() % 20)); break;
+            case 5:
+                settle(client);
+                break;
+            case 6:
+                broker_.sync();
+                break;
+            case 7:
+                broker_.advance(Milliseconds{chance(5) ? 300 : 10});
+                break;
+            case 8:
+                broker_.run(static_cast<int>(random_() % 20));
+                break;
         }
         poll();
     }
@@ -116,7 +128,10 @@ private:
             client.unconfirmed[client.next_seqno++] = {id};
             const Bytes padding(random_() % 1000, '.');
             client.sim->publish(
-                1, "", queue_name(published.queue), std::to_string(id) + " " + padding,
+                1,
+                "",
+                queue_name(published.queue),
+                std::to_string(id) + " " + padding,
                 published.persistent);
         }
     }
@@ -216,8 +231,8 @@ private:
         for (int queue = 0; queue < kQueues; ++queue) {
             std::uint64_t owed = 0;
             for (const Published& published : published_) {
-                owed += published.queue == queue && published.persistent &&
-                        published.confirmed && !published.ack_sent;
+                owed += published.queue == queue && published.persistent && published.confirmed &&
+                        !published.ack_sent;
             }
             EXPECT_GE(broker_.queue(queue_name(queue)).messages_ready, owed);
         }

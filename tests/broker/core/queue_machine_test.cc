@@ -55,10 +55,10 @@ TEST_F(QueueMachineTest, AgreesWithASortedList) {
                 if (machine.wants_page_in()) {
                     std::vector<QueuedMessage> entries;
                     const ColdRange cold = machine.cold();
-                    const storage::Seq covered =
-                        std::min(cold.to, cold.from + 1 + random() % 20);
+                    const storage::Seq covered = std::min(cold.to, cold.from + 1 + random() % 20);
                     for (auto at = ready.lower_bound(cold.from);
-                         at != ready.end() && at->first < covered; ++at) {
+                         at != ready.end() && at->first < covered;
+                         ++at) {
                         entries.push_back({at->first, at->second});
                     }
                     machine.page_in(std::move(entries), covered);

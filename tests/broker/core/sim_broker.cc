@@ -1,10 +1,10 @@
 #include "tests/broker/core/sim_broker.h"
 
+#include "protocol/amqp/method_frame.h"
+
 #include <gtest/gtest.h>
 
 #include <functional>
-
-#include "protocol/amqp/method_frame.h"
 
 namespace lvt::broker {
 
@@ -21,13 +21,18 @@ Bytes properties_of(bool persistent) {
 
 }  // namespace
 
-SimClient::SimClient(
-    SimBroker& broker, std::size_t lane, std::uint32_t slot, std::uint32_t epoch)
+SimClient::SimClient(SimBroker& broker, std::size_t lane, std::uint32_t slot, std::uint32_t epoch)
     : broker_(broker), lane_(lane) {
     auto& home = *broker.lanes_[lane];
     connection_ = std::make_unique<Connection>(
-        SessionId{slot, epoch}, broker.session_options_, home.pool, broker.random_, broker.log_,
-        home.commands, PeerInfo{"127.0.0.1:1", true}, broker.clock_.now());
+        SessionId{slot, epoch},
+        broker.session_options_,
+        home.pool,
+        broker.random_,
+        broker.log_,
+        home.commands,
+        PeerInfo{"127.0.0.1:1", true},
+        broker.clock_.now());
 }
 
 void SimClient::handshake() {
@@ -117,8 +122,10 @@ Received SimClient::next(const char* expected) {
     if (name != expected && ByteView(expected).find('.') != ByteView::npos &&
         name != "basic.get-empty") {
         Bytes text(name);
-        if (auto* close = std::get_if<amqp::ChannelClose>(&received.method)) text += ": " + close->reply_text;
-        if (auto* close = std::get_if<amqp::ConnectionClose>(&received.method)) text += ": " + close->reply_text;
+        if (auto* close = std::get_if<amqp::ChannelClose>(&received.method))
+            text += ": " + close->reply_text;
+        if (auto* close = std::get_if<amqp::ConnectionClose>(&received.method))
+            text += ": " + close->reply_text;
         throw std::runtime_error(fmt::format("{} came, {} was expected", text, expected));
     }
     return received;
@@ -139,7 +146,8 @@ std::vector<Received> SimClient::poll() {
 std::vector<Bytes> SimClient::take_bodies() {
     std::vector<Bytes> out;
     for (Received& received : take_all()) {
-        if (std::holds_alternative<amqp::BasicDeliver>(received.method)) out.push_back(received.body);
+        if (std::holds_alternative<amqp::BasicDeliver>(received.method))
+            out.push_back(received.body);
     }
     return out;
 }

@@ -2,16 +2,16 @@
 // which mailbox delivers next, so a run is replayed by its seed.
 #pragma once
 
+#include "broker/core/core.h"
+#include "broker/session/connection.h"
+#include "protocol/amqp/command_assembler.h"
+#include "storage/memory_store.h"
+
 #include <deque>
 #include <map>
 #include <memory>
 #include <random>
 #include <vector>
-
-#include "broker/core/core.h"
-#include "broker/session/connection.h"
-#include "protocol/amqp/command_assembler.h"
-#include "storage/memory_store.h"
 
 namespace lvt::broker {
 

@@ -8,9 +8,7 @@
 namespace lvt::broker {
 namespace {
 
-Destination numbered(std::size_t i) {
-    return {reinterpret_cast<Queue*>(i + 1), nullptr};
-}
+Destination numbered(std::size_t i) { return {reinterpret_cast<Queue*>(i + 1), nullptr}; }
 
 bool matches(const std::string& pattern, const std::string& key) {
     TopicTrie trie;
@@ -30,8 +28,9 @@ TEST(TopicTrie, TreatsEmptyWordsAsRabbitMqDoes) {
 }
 
 /// The obvious way.
-bool slow_match(const std::vector<std::string>& pattern, std::size_t p,
-                const std::vector<std::string>& key, std::size_t k) {
+bool slow_match(
+    const std::vector<std::string>& pattern, std::size_t p, const std::vector<std::string>& key,
+    std::size_t k) {
     if (p == pattern.size()) return k == key.size();
     if (pattern[p] == "#") {
         for (std::size_t i = k; i <= key.size(); ++i) {
@@ -71,8 +70,7 @@ TEST(TopicTrie, AgreesWithAScan) {
         trie.match(join(key), found);
         for (std::size_t i = 0; i < 300; ++i) {
             const bool expected = i % 3 != 0 && slow_match(patterns[i], 0, key, 0);
-            const bool actual =
-                std::find(found.begin(), found.end(), numbered(i)) != found.end();
+            const bool actual = std::find(found.begin(), found.end(), numbered(i)) != found.end();
             ASSERT_EQ(actual, expected) << join(patterns[i]) << " and " << join(key);
         }
     }
