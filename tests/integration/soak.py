@@ -38,8 +38,11 @@ def usage(broker):
 
 def scale_round(broker, choice):
     scale_client.send_messages(broker.kombu_url, "scale", scale_client.messages(range(100)))
-    for _ in range(10):
-        scale_client.receive_messages(broker.kombu_url, "scale", lambda _: choice.random() < 0.9)
+    acked = []
+    while len(acked) < 100:  # one of ten fails, and comes back
+        scale_client.receive_messages(
+            broker.kombu_url, "scale",
+            lambda payload: choice.random() < 0.9 and acked.append(payload) is None)
 
 
 def topology_round(broker, choice):
