@@ -145,7 +145,7 @@ std::shared_ptr<const LiveIndex> RocksStore::publish_live(const StateSnapshot& s
         live->set_high(queue, high);
     }
     const Lock lock(mutex_);
-    for (const QueueUid queue : deleted) reclaims_[queue] = Reclaim{.deleted = true};
+    for (const QueueUid queue : deleted) reclaims_[queue] = Reclaim{0, {}, true};
     if (!deleted.empty()) reclaimer_wake_.notify_one();
     live_ = live;
     db_->set_live(live);

@@ -131,7 +131,7 @@ void CoreState::confirm(ChannelState& channel, std::uint64_t seqno, bool when_du
         Waiter& last = waiters_.back();
         auto* const run = std::get_if<Waiter::ConfirmRun>(&last.action);
         if (run && last.ticket == ticket && last.channel.lane == session.lane &&
-            last.channel.session == session.id && last.channel.channel == channel.id &&
+            last.channel.session == session.id && last.channel.incarnation == channel.incarnation &&
             run->last + 1 == seqno) {
             run->last = seqno;
             return;

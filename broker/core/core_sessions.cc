@@ -17,7 +17,8 @@ SessionState* CoreState::find_session(LaneIndex lane, SessionId id) {
 
 ChannelState* CoreState::find_channel(const ChannelKey& key) {
     SessionState* const session = find_session(key.lane, key.session);
-    return session ? session->channel(key.channel) : nullptr;
+    ChannelState* const channel = session ? session->channel(key.channel) : nullptr;
+    return channel && channel->incarnation == key.incarnation ? channel : nullptr;
 }
 
 ChannelState* CoreState::addressed(SessionId session_id, ChannelId channel) {
@@ -26,7 +27,7 @@ ChannelState* CoreState::addressed(SessionId session_id, ChannelId channel) {
 }
 
 ChannelKey CoreState::key_of(const ChannelState& channel) const {
-    return {channel.session->lane, channel.session->id, channel.id};
+    return {channel.session->lane, channel.session->id, channel.id, channel.incarnation};
 }
 
 void CoreState::perform(Login& command) {
@@ -92,13 +93,13 @@ void CoreState::perform(OpenChannel& command) {
     auto channel = std::make_unique<ChannelState>();
     channel->session = session;
     channel->id = command.channel;
+    channel->incarnation = ++last_incarnation_;
     session->last_channel = nullptr;
     session->channels[command.channel] = std::move(channel);
 }
 
 void CoreState::perform(CloseChannel& command) {
     ChannelState* const channel = addressed(command.session, command.channel);
-    const ChannelKey key{lane_, command.session, command.channel};
     if (!channel) {
         // The core has failed it in the same moment.
         effects(lane_).push_back(ChannelClosed{command.session, command.channel});
@@ -107,15 +108,17 @@ void CoreState::perform(CloseChannel& command) {
     if (deferred(*channel, command)) return;
     tear_down(*channel, command.progress);
     const Ticket ticket = channel->last_ticket;
-    SessionState& session = *channel->session;
-    session.last_channel = nullptr;
-    session.channels.erase(command.channel);
-    if (!options_.close_barrier || commits_.durable(ticket)) {
-        effects(lane_).push_back(ChannelClosed{command.session, command.channel});
-        return;
-    }
+    if (!options_.close_barrier || commits_.durable(ticket)) return finish_channel(*channel);
+    // It stays known until then, for the confirms that come before its end.
     commits_.request();
-    wait({ticket, key, Waiter::ChannelDone{}});
+    wait({ticket, key_of(*channel), Waiter::ChannelDone{}});
+}
+
+void CoreState::finish_channel(ChannelState& channel) {
+    SessionState& session = *channel.session;
+    effects(session.lane).push_back(ChannelClosed{session.id, channel.id});
+    session.last_channel = nullptr;
+    session.channels.erase(channel.id);
 }
 
 void CoreState::perform(CloseSession& command) {
@@ -254,7 +257,7 @@ void CoreState::run(Waiter& waiter) {
         }
         resume(*channel);
     } else if (std::holds_alternative<Waiter::ChannelDone>(waiter.action)) {
-        effects(key.lane).push_back(ChannelClosed{key.session, key.channel});
+        if (ChannelState* const channel = find_channel(key)) finish_channel(*channel);
     } else if (std::holds_alternative<Waiter::SessionDone>(waiter.action)) {
         effects(key.lane).push_back(SessionClosed{key.session});
     } else if (auto* const opened = std::get_if<Waiter::QueueOpened>(&waiter.action)) {

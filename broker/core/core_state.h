@@ -116,6 +116,7 @@ private:
     void fail_channel(ChannelState& channel, amqp::AmqpError error);
     void fail(ChannelState& channel, amqp::AmqpError error);
     void drain_deferred(SessionState& session);
+    void finish_channel(ChannelState& channel);
     void finish_session(SessionState& session, Ticket ticket);
     template <class M>
     void reply(ChannelState& channel, M method);
@@ -244,6 +245,7 @@ private:
     std::vector<storage::QueueUid> running_;  // reused
     MessagePool pool_;                        // for messages that come back from the store
 
+    std::uint64_t last_incarnation_ = 0;
     std::uint64_t last_consumer_id_ = 0;
     std::unordered_map<std::uint64_t, Consumer*> consumers_;
     std::deque<std::pair<Milliseconds, std::uint64_t>> slow_starts_;  // (deadline, consumer id)

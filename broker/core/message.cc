@@ -9,6 +9,16 @@
 
 namespace lvt::broker {
 
+namespace {
+
+/// Answers the address behind. An empty view may have no address, which memcpy must not see.
+char* put(char* to, ByteView bytes) {
+    if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+    return to + bytes.size();
+}
+
+}  // namespace
+
 /// 64 KB; this header, then messages one behind the other. `live_` counts the messages, plus one while a pool cuts from it.
 class MessageChunk {
 public:
@@ -84,11 +94,9 @@ MessageBuilder::MessageBuilder(MessagePool& pool, const MessageParts& parts)
     message->priority_ = parts.priority;
     message->persistent_ = parts.persistent;
     char* to = message->data();
-    std::memcpy(to, parts.exchange.data(), parts.exchange.size());
-    to += parts.exchange.size();
-    std::memcpy(to, parts.routing_key.data(), parts.routing_key.size());
-    to += parts.routing_key.size();
-    std::memcpy(to, parts.properties.data(), parts.properties.size());
+    to = put(to, parts.exchange);
+    to = put(to, parts.routing_key);
+    put(to, parts.properties);
     message_ = MessagePtr(message);
 }
 
@@ -98,7 +106,7 @@ void MessageBuilder::append(ByteView part) {
         grow(std::min(body_size_, std::max(capacity_ * 2, received_ + part.size())));
     }
     Message* const message = message_.mutable_get();
-    std::memcpy(message->data() + message->head_size() + received_, part.data(), part.size());
+    put(message->data() + message->head_size() + received_, part);
     received_ += part.size();
 }
 

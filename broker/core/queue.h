@@ -21,6 +21,8 @@ struct ChannelKey {
     LaneIndex lane = 0;
     SessionId session;
     ChannelId channel;
+    /// Tells the channel from a later one of the same number.
+    std::uint64_t incarnation = 0;
 };
 
 /// What a durable queue owes the store and knows of it.

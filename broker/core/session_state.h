@@ -33,6 +33,7 @@ enum class ChannelMode : std::uint8_t { plain, confirm, transaction };
 struct ChannelState {
     SessionState* session = nullptr;
     ChannelId id;
+    std::uint64_t incarnation = 0;
     ChannelMode mode = ChannelMode::plain;
 
     /// basic.qos without global: for consumers to come.
