@@ -2,10 +2,13 @@
 
 #include "protocol/base/assert.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <vector>
 
 namespace lvt::broker {
 
@@ -22,11 +25,7 @@ char* put(char* to, ByteView bytes) {
 /// 64 KB; this header, then messages one behind the other. `live_` counts the messages, plus one while a pool cuts from it.
 class MessageChunk {
 public:
-    static MessageChunk* make() {
-        void* const memory = std::malloc(MessagePool::kChunkBytes);
-        if (!memory) throw std::bad_alloc();
-        return new (memory) MessageChunk;
-    }
+    static MessageChunk* make();
     void* cut(std::size_t bytes) {
         constexpr std::size_t kAlignment = 16;
         bytes = (bytes + kAlignment - 1) & ~(kAlignment - 1);
@@ -37,15 +36,69 @@ public:
         return at;
     }
     void release() noexcept {
-        if (live_.fetch_sub(1, std::memory_order_acq_rel) == 1) std::free(this);
+        if (live_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(this);
     }
 
 private:
     MessageChunk() = default;
+    static void destroy(MessageChunk* chunk) noexcept;
 
     std::atomic<std::uint32_t> live_{1};
     std::size_t used_ = 64;
 };
+
+namespace {
+
+/// The thread is ending and its spare chunks are given back: what is freed later, by statics, finds none.
+thread_local bool gone = false;
+
+/// A few chunks of memory that this thread has just freed, still warm in its caches. What is beyond them goes back to the system at
+/// once, so a backlog's memory does not outlive it.
+class SpareChunks {
+public:
+    ~SpareChunks() {
+        for (void* const memory : spare_) ::munmap(memory, MessagePool::kChunkBytes);
+        gone = true;
+    }
+    void* take() {
+        if (!gone && !spare_.empty()) {
+            void* const memory = spare_.back();
+            spare_.pop_back();
+            return memory;
+        }
+        void* const memory = ::mmap(
+            nullptr,
+            MessagePool::kChunkBytes,
+            PROT_READ | PROT_WRITE,
+            MAP_PRIVATE | MAP_ANONYMOUS,
+            -1,
+            0);
+        if (memory == MAP_FAILED) throw std::bad_alloc();
+        return memory;
+    }
+    void give(void* memory) noexcept {
+        if (spare_.size() < spare_.capacity())
+            spare_.push_back(memory);
+        else
+            ::munmap(memory, MessagePool::kChunkBytes);
+    }
+    SpareChunks() { spare_.reserve(kSpareMax); }
+
+private:
+    static constexpr std::size_t kSpareMax = 32;
+    std::vector<void*> spare_;
+};
+
+thread_local SpareChunks spare_chunks;
+
+}  // namespace
+
+MessageChunk* MessageChunk::make() { return new (spare_chunks.take()) MessageChunk; }
+
+void MessageChunk::destroy(MessageChunk* chunk) noexcept {
+    chunk->~MessageChunk();
+    spare_chunks.give(chunk);
+}
 
 MessagePool::~MessagePool() {
     if (current_) current_->release();
