@@ -244,6 +244,7 @@ void SimBroker::crash(std::size_t kept) {
 }
 
 void SimBroker::restart() {
+    auto_sync_ = true;
     core_->begin_stop(clock_.now());
     end_core_turn();
     run();
