@@ -114,10 +114,10 @@ def main():
     broker = leveret_broker.Broker(Path(directory) / "data",
                                    log_path=Path(directory) / "log",
                                    settings=["log.connection.level=none", "journal.size=64MB"])
-    broker.start()
-    start = time.monotonic()
     samples = []
     try:
+        broker.start()
+        start = time.monotonic()
         while (elapsed := time.monotonic() - start) < options.minutes * 60:
             for one in (scale_round, topology_round, confirmed_round, broken_round):
                 one(broker, choice)
