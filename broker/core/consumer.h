@@ -32,6 +32,7 @@ struct QueuedMessage {
 struct Unacked {
     QueuedMessage entry;
     storage::QueueUid queue;
+    DeliveryIndex index = 0;
     /// Counts the hand-outs of the channel: tells what was later.
     std::uint64_t ordinal = 0;
     /// `delivered` as it was before this hand-out, for taking it back.
@@ -39,32 +40,33 @@ struct Unacked {
     bool settled = true;
 };
 
-/// The hand-outs of one (channel, slot), by DeliveryIndex.
+/// The hand-outs of one (channel, slot), by DeliveryIndex. Its memory follows what is in hand, not how far apart it lies.
 class UnackedList {
 public:
     /// The index that the next push() gets.
-    DeliveryIndex next_index() const { return base_ + ring_.size(); }
-    DeliveryIndex push(Unacked unacked) {
-        const DeliveryIndex index = next_index();
-        unacked.settled = false;
-        ring_.push_back(std::move(unacked));
-        ++count_;
-        return index;
+    DeliveryIndex next_index() const { return next_index_; }
+    DeliveryIndex push(Unacked unacked);
+    /// Takes out what is not settled of [first, end), ascending: take(Unacked&&) for each. It must not call back.
+    template <class Take>
+    void take_range(DeliveryIndex first, DeliveryIndex end, Take&& take) {
+        for (std::size_t at = position(first); at < ring_.size() && ring_[at].index < end; ++at) {
+            if (ring_[at].settled) continue;
+            Unacked out = std::move(ring_[at]);
+            ring_[at].settled = true;
+            --count_;
+            take(std::move(out));
+        }
+        while (!ring_.empty() && ring_.front().settled) ring_.pop_front();
     }
-    /// Null where that index is settled or was never given.
-    Unacked* find(DeliveryIndex index) {
-        if (index < base_ || index >= next_index()) return nullptr;
-        Unacked& unacked = ring_[index - base_];
-        return unacked.settled ? nullptr : &unacked;
-    }
-    /// Takes it out. Requires find(index).
-    Unacked take(DeliveryIndex index);
-    DeliveryIndex first_index() const { return base_; }
     std::uint64_t count() const { return count_; }
 
 private:
+    /// Of the first entry whose index is not below.
+    std::size_t position(DeliveryIndex index) const;
+
+    /// Ascending by index; settled ones are holes until they come to the front or are swept out.
     Ring<Unacked> ring_;
-    DeliveryIndex base_ = 0;
+    DeliveryIndex next_index_ = 0;
     std::uint64_t count_ = 0;
 };
 

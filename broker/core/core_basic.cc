@@ -161,16 +161,14 @@ void CoreState::perform(Cancel& command) {
         std::vector<QueuedMessage> taken_back;
         std::uint64_t count = 0;
         const DeliveryIndex end = consumer->unacked.next_index();
-        for (DeliveryIndex i = command.encoded; i < end; ++i) {
-            if (!consumer->unacked.find(i)) continue;
-            Unacked unacked = consumer->unacked.take(i);
+        consumer->unacked.take_range(command.encoded, end, [&](Unacked&& unacked) {
             unacked.entry.delivered = unacked.was_delivered;
             --unacked.entry.delivery_count;
             ++count;
-            if (!queue) continue;
+            if (!queue) return;
             --queue->unacked;
             taken_back.push_back(std::move(unacked.entry));
-        }
+        });
         if (queue) give_back(*queue, std::move(taken_back));
         release(channel->credit, count);
         if (queue) queue_lost_consumer(*queue);
@@ -258,7 +256,7 @@ void CoreState::hand_to_get(ChannelState& channel, Queue& queue, bool no_ack) {
         ++queue.unacked;
         const bool was_delivered = std::exchange(entry.delivered, true);
         ++entry.delivery_count;
-        got.index = channel.gets.push({std::move(entry), queue.uid, ordinal, was_delivered, false});
+        got.index = channel.gets.push({std::move(entry), queue.uid, 0, ordinal, was_delivered});
     }
     effects(channel.session->lane).push_back(std::move(got));
 }

@@ -75,7 +75,7 @@ void CoreState::run_queue(Queue& queue) {
             const bool was_delivered = std::exchange(entry.delivered, true);
             ++entry.delivery_count;
             deliver.index =
-                consumer.unacked.push({std::move(entry), queue.uid, ordinal, was_delivered, false});
+                consumer.unacked.push({std::move(entry), queue.uid, 0, ordinal, was_delivered});
         }
         effects(session.lane).push_back(std::move(deliver));
     }
@@ -103,9 +103,7 @@ void CoreState::settle(ChannelState& channel, Settle& command) {
     const auto flush_returned = [&] {
         if (queue && !returned.empty()) give_back(*queue, std::exchange(returned, {}));
     };
-    for (DeliveryIndex i = command.first; i < command.first + command.count; ++i) {
-        if (!list.find(i)) continue;
-        Unacked unacked = list.take(i);
+    list.take_range(command.first, command.first + command.count, [&](Unacked&& unacked) {
         ++count;
         if (!queue || queue->uid != unacked.queue) {
             flush_returned();
@@ -115,7 +113,7 @@ void CoreState::settle(ChannelState& channel, Settle& command) {
             channel.last_acked_ordinal =
                 std::max(channel.last_acked_ordinal.value_or(0), unacked.ordinal);
         }
-        if (!queue) continue;
+        if (!queue) return;
         if (command.outcome == Outcome::requeue) {
             ++unacked.entry.return_count;
             --queue->unacked;
@@ -124,7 +122,7 @@ void CoreState::settle(ChannelState& channel, Settle& command) {
             done_with(*queue, unacked.entry);
         }
         if (queue->persistent) channel.last_ticket = commits_.ticket();
-    }
+    });
     flush_returned();
     if (!consumer) return;
     consumer->prefetch.give_back(count);
@@ -195,8 +193,8 @@ bool CoreState::counts_as_failed(const ChannelState& channel, const Unacked& una
 }
 
 void CoreState::return_all(ChannelState& channel, UnackedList& list, DeliveryIndex encoded) {
-    take_back(list, list.next_index(), [&](Unacked& unacked, DeliveryIndex index) {
-        if (index >= encoded) {
+    take_back(list, list.next_index(), [&](Unacked& unacked) {
+        if (unacked.index >= encoded) {
             unacked.entry.delivered = unacked.was_delivered;
             --unacked.entry.delivery_count;
         } else if (counts_as_failed(channel, unacked)) {
@@ -206,21 +204,19 @@ void CoreState::return_all(ChannelState& channel, UnackedList& list, DeliveryInd
 }
 
 void CoreState::return_below(UnackedList& list, DeliveryIndex end) {
-    take_back(list, end, [](Unacked&, DeliveryIndex) {});
+    take_back(list, end, [](Unacked&) {});
 }
 
 template <class Adjust>
 void CoreState::take_back(UnackedList& list, DeliveryIndex end, Adjust&& adjust) {
     std::map<storage::QueueUid, std::vector<QueuedMessage>> returned;
-    for (DeliveryIndex i = list.first_index(); i < end; ++i) {
-        if (!list.find(i)) continue;
-        Unacked unacked = list.take(i);
+    list.take_range(0, end, [&](Unacked&& unacked) {
         Queue* const queue = topology_.find_queue(unacked.queue);
-        if (!queue) continue;
+        if (!queue) return;
         --queue->unacked;
-        adjust(unacked, i);
+        adjust(unacked);
         returned[queue->uid].push_back(std::move(unacked.entry));
-    }
+    });
     for (auto& [uid, entries] : returned) give_back(*topology_.find_queue(uid), std::move(entries));
 }
 

@@ -90,12 +90,23 @@ void CoreState::perform(OpenVhost& command) {
 void CoreState::perform(OpenChannel& command) {
     SessionState* const session = find_session(lane_, command.session);
     if (!session || session->closing) return;
+    if (session->channel(command.channel)) retire_channel(*session, command.channel);
     auto channel = std::make_unique<ChannelState>();
     channel->session = session;
     channel->id = command.channel;
     channel->incarnation = ++last_incarnation_;
     session->last_channel = nullptr;
     session->channels[command.channel] = std::move(channel);
+}
+
+/// The lane knows that the number is free, but the core has not come to the close: it waits behind an answer, or for the disk.
+void CoreState::retire_channel(SessionState& session, ChannelId id) {
+    drain_deferred(session, id);
+    ChannelState* const channel = session.channel(id);
+    if (!channel) return;
+    tear_down(*channel, {});
+    session.last_channel = nullptr;
+    failed_channels_.push_back(session.channels.extract(id));
 }
 
 void CoreState::perform(CloseChannel& command) {
@@ -108,17 +119,20 @@ void CoreState::perform(CloseChannel& command) {
     if (deferred(*channel, command)) return;
     tear_down(*channel, command.progress);
     const Ticket ticket = channel->last_ticket;
-    if (!options_.close_barrier || commits_.durable(ticket)) return finish_channel(*channel);
+    if (!options_.close_barrier || commits_.durable(ticket))
+        return finish_channel(key_of(*channel));
     // It stays known until then, for the confirms that come before its end.
     commits_.request();
     wait({ticket, key_of(*channel), Waiter::ChannelDone{}});
 }
 
-void CoreState::finish_channel(ChannelState& channel) {
-    SessionState& session = *channel.session;
-    effects(session.lane).push_back(ChannelClosed{session.id, channel.id});
+void CoreState::finish_channel(const ChannelKey& key) {
+    effects(key.lane).push_back(ChannelClosed{key.session, key.channel});
+    ChannelState* const channel = find_channel(key);
+    if (!channel) return;
+    SessionState& session = *channel->session;
     session.last_channel = nullptr;
-    session.channels.erase(channel.id);
+    session.channels.erase(key.channel);
 }
 
 void CoreState::perform(CloseSession& command) {
@@ -127,7 +141,9 @@ void CoreState::perform(CloseSession& command) {
         effects(lane_).push_back(SessionClosed{command.session});
         return;
     }
-    if (!session->closing) drain_deferred(*session);
+    std::vector<ChannelId> ids;
+    for (const auto& [id, channel] : session->channels) ids.push_back(id);
+    for (const ChannelId id : ids) drain_deferred(*session, id);
     session->closing = true;
     Ticket ticket;
     for (auto& [id, channel] : session->channels) {
@@ -146,16 +162,16 @@ void CoreState::perform(CloseSession& command) {
     finish_session(*session, ticket);
 }
 
-/// What it sent before it closes is done first, whatever answers its channels were waiting for.
-void CoreState::drain_deferred(SessionState& session) {
-    std::vector<ChannelId> ids;
-    for (const auto& [id, channel] : session.channels) ids.push_back(id);
-    for (const ChannelId id : ids) {
-        for (ChannelState* channel = session.channel(id);
-             channel && !channel->deferred.empty() && !session.closing;
-             channel = session.channel(id)) {
-            resume(*channel);
-        }
+/// What was sent before a close is done first, whatever answers the channel is waiting for.
+void CoreState::drain_deferred(SessionState& session, ChannelId id) {
+    for (ChannelState* channel = session.channel(id);
+         channel && !channel->deferred.empty() && !session.closing;
+         channel = session.channel(id)) {
+        const std::size_t before = channel->deferred.size();
+        resume(*channel);
+        channel = session.channel(id);
+        // A basic.get that has to wait again finds nobody any more.
+        if (channel && channel->deferred.size() >= before) channel->deferred.pop_front();
     }
 }
 
@@ -202,8 +218,12 @@ void CoreState::fail_channel(ChannelState& channel, AmqpError error) {
     // The node outlives this call: callers up the stack may still hold a reference.
     failed_channels_.push_back(session.channels.extract(id));
     channel.waiting = true;
-    channel.deferred.clear();
     effects(session.lane).push_back(ChannelFailed{session.id, id, std::move(error)});
+    // Each close of the lane has its answer.
+    for (const LaneCommand& command : std::exchange(channel.deferred, {})) {
+        if (!std::holds_alternative<CloseChannel>(command)) continue;
+        effects(session.lane).push_back(ChannelClosed{session.id, id});
+    }
 }
 
 void CoreState::fail(ChannelState& channel, AmqpError error) {
@@ -257,7 +277,7 @@ void CoreState::run(Waiter& waiter) {
         }
         resume(*channel);
     } else if (std::holds_alternative<Waiter::ChannelDone>(waiter.action)) {
-        if (ChannelState* const channel = find_channel(key)) finish_channel(*channel);
+        finish_channel(key);
     } else if (std::holds_alternative<Waiter::SessionDone>(waiter.action)) {
         effects(key.lane).push_back(SessionClosed{key.session});
     } else if (auto* const opened = std::get_if<Waiter::QueueOpened>(&waiter.action)) {

@@ -115,8 +115,9 @@ private:
     void tear_down(ChannelState& channel, const std::vector<SlotProgress>& progress);
     void fail_channel(ChannelState& channel, amqp::AmqpError error);
     void fail(ChannelState& channel, amqp::AmqpError error);
-    void drain_deferred(SessionState& session);
-    void finish_channel(ChannelState& channel);
+    void drain_deferred(SessionState& session, ChannelId id);
+    void finish_channel(const ChannelKey& key);
+    void retire_channel(SessionState& session, ChannelId id);
     void finish_session(SessionState& session, Ticket ticket);
     template <class M>
     void reply(ChannelState& channel, M method);

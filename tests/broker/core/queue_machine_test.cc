@@ -89,6 +89,32 @@ TEST_F(QueueMachineTest, AgreesWithASortedList) {
     }
 }
 
+TEST(UnackedList, AgreesWithAMapWhereOneStaysInHandForLong) {
+    const std::uint64_t seed = std::random_device{}();
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937_64 random(seed);
+    UnackedList list;
+    std::map<DeliveryIndex, std::uint64_t> model;
+    for (std::uint64_t step = 0; step < 50'000; ++step) {
+        Unacked unacked;
+        unacked.ordinal = step;
+        model[list.push(std::move(unacked))] = step;
+        while (model.size() > 1 + random() % 300) {
+            // Nearly always behind the first one.
+            auto at = std::next(model.begin(), step % 10'000 == 9'999 ? 0 : 1);
+            const DeliveryIndex first = at->first;
+            const DeliveryIndex end = first + 1 + random() % 5;
+            list.take_range(first, end, [&](Unacked&& taken) {
+                ASSERT_TRUE(model.contains(taken.index));
+                ASSERT_EQ(model[taken.index], taken.ordinal);
+                model.erase(taken.index);
+            });
+            ASSERT_FALSE(model.contains(first));
+        }
+        ASSERT_EQ(list.count(), model.size());
+    }
+}
+
 TEST(SlowStart, DoublesWhenAWholeWindowIsAckedAndNothingIsLeft) {
     SlowStart slow(8);
     slow.on_settled(8, 0);
