@@ -110,13 +110,9 @@ void CoreState::perform(Consume& command) {
 
 Done CoreState::consume(ChannelState& channel, Consume& command) {
     const amqp::BasicConsume& method = *command.method;
-    const auto name = resolve_queue_name(channel, method.queue);
-    if (name.has_error()) return name.error();
-    const auto found = accessible_queue(channel, *name);
+    const auto found = readable_queue(channel, method.queue);
     if (found.has_error()) return found.error();
     Queue& queue = **found;
-    const Done right = check_right(*channel.session, Right::read, "queue", queue.name);
-    if (right.has_error()) return right;
     if (queue.has_exclusive_consumer || (method.exclusive && !queue.machine.consumers().empty())) {
         return AmqpError{
             ReplyCode::access_refused,
@@ -212,13 +208,9 @@ void CoreState::perform(Recover& command) {
 }
 
 Done CoreState::basic(ChannelState& channel, const amqp::BasicGet& method) {
-    const auto name = resolve_queue_name(channel, method.queue);
-    if (name.has_error()) return name.error();
-    const auto found = accessible_queue(channel, *name);
+    const auto found = readable_queue(channel, method.queue);
     if (found.has_error()) return found.error();
     Queue& queue = **found;
-    const Done right = check_right(*channel.session, Right::read, "queue", queue.name);
-    if (right.has_error()) return right;
     if (queue.machine.ready() == 0) {
         reply(channel, amqp::BasicGetEmpty{});
         return {};

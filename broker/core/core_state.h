@@ -196,6 +196,8 @@ private:
     amqp::QueueDeclareOk declare_ok(const Queue& queue) const;
     Done make_queue(ChannelState& channel, const amqp::QueueDeclare& method, Bytes name);
     amqp::AmqpResult<Queue*> accessible_queue(ChannelState& channel, ByteView name);
+    /// The named or last declared queue, where this connection may use and the user read it: consume, get, purge.
+    amqp::AmqpResult<Queue*> readable_queue(ChannelState& channel, ByteView name);
     amqp::AmqpResult<Bytes> resolve_queue_name(ChannelState& channel, ByteView name) const;
     enum class Right { configure, write, read };
     Done check_right(const SessionState& session, Right right, ByteView kind, ByteView name) const;

@@ -87,6 +87,16 @@ amqp::AmqpResult<Queue*> CoreState::accessible_queue(ChannelState& channel, Byte
     return queue;
 }
 
+amqp::AmqpResult<Queue*> CoreState::readable_queue(ChannelState& channel, ByteView name) {
+    const auto resolved = resolve_queue_name(channel, name);
+    if (resolved.has_error()) return resolved.error();
+    const auto found = accessible_queue(channel, *resolved);
+    if (found.has_error()) return found.error();
+    const Done right = check_right(*channel.session, Right::read, "queue", (*found)->name);
+    if (right.has_error()) return right.error();
+    return *found;
+}
+
 void CoreState::change(const MetadataCommand& command, bool durable) {
     std::vector<Bytes> orphaned;
     const auto applied = topology_.apply(command, &orphaned);
@@ -369,13 +379,9 @@ Done CoreState::topology(ChannelState& channel, const amqp::QueueUnbind& method)
 }
 
 Done CoreState::topology(ChannelState& channel, const amqp::QueuePurge& method) {
-    const auto name = resolve_queue_name(channel, method.queue);
-    if (name.has_error()) return name.error();
-    const auto found = accessible_queue(channel, *name);
+    const auto found = readable_queue(channel, method.queue);
     if (found.has_error()) return found.error();
     Queue& queue = **found;
-    const Done right = check_right(*channel.session, Right::read, "queue", queue.name);
-    if (right.has_error()) return right;
     const auto count = static_cast<std::uint32_t>(purge(queue));
     if (queue.persistent) channel.last_ticket = commits_.ticket();
     if (method.no_wait) return {};
