@@ -35,6 +35,9 @@ public:
              }});
     }
 
+    /// Its events use what is destroyed before it.
+    ~Life() { (void)journal.close(); }
+
     Lsn append(Bytes record) {
         last_ = Lsn{last_.value() + 1};
         journal.append(last_, std::move(record));

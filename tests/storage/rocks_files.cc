@@ -188,7 +188,11 @@ public:
     IOStatus RenameFile(
         const std::string& from, const std::string& to, const IOOptions&,
         IODebugContext*) override {
-        return status_of(fs_.rename(clean(from), clean(to)));
+        // RocksDB counts on a file system that keeps the order of names within a directory, as every journaling one does:
+        // CURRENT never reaches the disk without the manifest it names.
+        const Path target = clean(to);
+        const Result<void> ordered = fs_.sync_directory(target.parent_path());
+        return status_of(ordered.has_error() ? ordered : fs_.rename(clean(from), target));
     }
     IOStatus LockFile(
         const std::string& name, const IOOptions&, rocksdb::FileLock** out,
