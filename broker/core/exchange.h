@@ -41,6 +41,8 @@ public:
     /// Made by the broker itself, cannot be deleted.
     bool predeclared = false;
     amqp::Table arguments;
+    /// The merged definition of its policy and operator policy; empty: none.
+    amqp::Table policy;
 
     /// False where it existed already.
     bool bind(BindingKey key, Destination destination);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "broker/core/queue_machine.h"
+#include "broker/core/queue_settings.h"
 #include "broker/core/seq_set.h"
 #include "broker/core/turn.h"
 #include "protocol/amqp/table.h"
@@ -71,6 +72,10 @@ struct Queue {
     bool auto_delete = false;
     bool exclusive = false;
     amqp::Table arguments;
+    /// The merged definition of its policy and operator policy (keys without x-); empty: none.
+    amqp::Table policy;
+    /// Of both; made anew when the policy changes.
+    QueueSettings settings;
 
     /// Exclusive queues belong to a connection.
     SessionState* owner = nullptr;

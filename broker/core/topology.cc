@@ -148,6 +148,7 @@ Result<void> Topology::apply_one(const PutQueue& command) {
     queue->auto_delete = command.auto_delete;
     queue->exclusive = command.exclusive;
     queue->arguments = command.arguments;
+    queue->settings = make_queue_settings(queue->arguments, queue->policy);
     reserve_queue_uids(command.uid);
     queues_by_uid_[command.uid] = queue.get();
     vhost->queues_.emplace(command.name, std::move(queue));
