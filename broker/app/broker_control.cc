@@ -91,11 +91,12 @@ json::array show_all(const std::vector<Listing>& listings) {
 class BrokerControl::Handler final : public ControlHandler {
 public:
     Handler(
-        const Config& config, const Core& core, const Clock& clock, const ResourceWatch& watch,
-        const std::vector<std::shared_ptr<Listener>>& listeners,
+        const Config& config, const Core& core, CoreThread& thread, const Clock& clock,
+        const ResourceWatch& watch, const std::vector<std::shared_ptr<Listener>>& listeners,
         std::function<void()> on_stop_requested)
         : config_(config),
           core_(core),
+          thread_(thread),
           clock_(clock),
           watch_(watch),
           listeners_(listeners),
@@ -189,6 +190,7 @@ private:
 
     const Config& config_;
     const Core& core_;
+    CoreThread& thread_;  // what changes something goes through CoreThread::administer
     const Clock& clock_;
     const ResourceWatch& watch_;
     const std::vector<std::shared_ptr<Listener>>& listeners_;
@@ -206,7 +208,7 @@ Result<std::unique_ptr<BrokerControl>> BrokerControl::open(
     std::unique_ptr<BrokerControl> control(new BrokerControl);
     control->handler_ =
         std::make_unique<Handler>(
-            config, core, clock, watch, listeners, std::move(on_stop_requested));
+            config, core, thread, clock, watch, listeners, std::move(on_stop_requested));
     Result<std::unique_ptr<ControlServer>> server = ControlServer::listen(
         thread.loop().context(), config.data_dir, *control->handler_, log);
     if (server.has_error()) return server.error();

@@ -13,6 +13,10 @@ Result<void> Core::finish_recovery(storage::Lsn last, Time now) {
     return state_->finish_recovery(last, now);
 }
 void Core::apply(LaneIndex lane, CommandBatch& batch, Time now) { state_->apply(lane, batch, now); }
+void Core::administer(AdminId id, AdminRequest& request, Time now) {
+    state_->administer(id, request, now);
+}
+const Topology& Core::topology() const { return state_->topology(); }
 void Core::on_durable(storage::Lsn lsn, Time now) { state_->on_durable(lsn, now); }
 void Core::on_read(storage::ColdBatch batch, Time) { state_->on_read(std::move(batch)); }
 void Core::on_want_snapshot(storage::Lsn, Time) { state_->on_want_snapshot(); }

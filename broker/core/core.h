@@ -19,6 +19,7 @@
 namespace lvt::broker {
 
 class CoreState;
+class Topology;
 
 class Core {
 public:
@@ -35,6 +36,9 @@ public:
 
     /// Consumes the commands; the batch is empty afterwards.
     void apply(LaneIndex lane, CommandBatch& batch, Time now);
+
+    /// Answered once, in TurnOutput::answers: when what it changed is durable. The request is consumed.
+    void administer(AdminId id, AdminRequest& request, Time now);
 
     void on_durable(storage::Lsn lsn, Time now);
     void on_read(storage::ColdBatch batch, Time now);
@@ -60,6 +64,8 @@ public:
     std::vector<ConnectionListing> list_connections() const;
     std::vector<Bytes> list_vhosts() const;
     std::vector<UserListing> list_users() const;
+    /// All definitions, for listings of them. Until the next turn.
+    const Topology& topology() const;
 
 private:
     std::unique_ptr<CoreState> state_;

@@ -6,6 +6,7 @@
 //   core_deliver.cc    hand-outs, settles, returns, paging
 //   core_basic.cc      consume, cancel, get, qos, recover
 //   core_topology.cc   exchange.*, queue.* and their rules
+//   core_admin.cc      what administrators ask
 //   core_recovery.cc   what the store tells at start, snapshots, clean stop
 #pragma once
 
@@ -41,11 +42,15 @@ struct Waiter {
     struct Reclaim {
         ReclaimRequest request;
     };
+    struct Administered {
+        AdminAnswer answer;
+    };
     struct SnapshotReady {
         std::unique_ptr<storage::StateSnapshot> snapshot;
     };
     std::variant<
-        ConfirmRun, HeldReply, ChannelDone, SessionDone, QueueOpened, Reclaim, SnapshotReady>
+        ConfirmRun, HeldReply, ChannelDone, SessionDone, QueueOpened, Reclaim, Administered,
+        SnapshotReady>
         action;
 };
 
@@ -64,6 +69,9 @@ public:
     std::optional<Milliseconds> next_deadline() const;
     void begin_stop(Time now);
     bool stopped() const { return stopping_ && stop_ticket_ && commits_.durable(*stop_ticket_); }
+
+    // core_admin.cc
+    void administer(AdminId id, AdminRequest& request, Time now);
 
     // core_recovery.cc
     Result<void> on_snapshot(storage::StateSnapshot snapshot) override;
@@ -208,6 +216,12 @@ private:
     void change(const MetadataCommand& command, bool durable);
     void delete_queue(Queue& queue);
     std::uint64_t purge(Queue& queue);
+
+    // core_admin.cc: one overload for each AdminRequest; each ends in answer() or answer_when_durable()
+    void administer(AdminId id, ChangeDefinitions& request);
+    void answer(AdminId id, AdminReply reply);
+    /// When all that was collected so far is durable.
+    void answer_when_durable(AdminId id, AdminReply reply);
 
     // core_recovery.cc
     using Bodies = std::map<std::uint64_t, Bytes>;

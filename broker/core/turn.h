@@ -1,6 +1,7 @@
 // What comes out of one turn of the core: values, carried out by whoever drives it (design rule 9).
 #pragma once
 
+#include "broker/core/admin_request.h"
 #include "broker/core/effect.h"
 #include "storage/durable_store.h"
 
@@ -39,10 +40,12 @@ struct TurnOutput {
     /// One batch a lane, by LaneIndex.
     std::vector<EffectBatch> effects;
     std::vector<StoreRequest> store;
+    std::vector<AdminAnswer> answers;
 
     void clear() {
         for (auto& batch : effects) batch.clear();
         store.clear();
+        answers.clear();
     }
 };
 

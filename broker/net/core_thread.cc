@@ -55,6 +55,16 @@ void CoreThread::call(std::function<void(Core&, Time)> action) {
     });
 }
 
+void CoreThread::administer(AdminRequest request, std::function<void(AdminReply)> done) {
+    loop_.post([this, request = std::move(request), done = std::move(done)]() mutable {
+        const AdminId id(++last_admin_id_);
+        asked_[id] = std::move(done);
+        const Time now = clock_.now();
+        core_.administer(id, request, now);
+        end_of_turn(now);
+    });
+}
+
 bool CoreThread::submit(LaneIndex lane, CommandBatch& batch, std::size_t bytes) {
     Mailbox& mailbox = *mailboxes_[lane];
     bool was_empty = false;
@@ -128,6 +138,10 @@ void CoreThread::carry_out(Time now) {
     for (StoreRequest& request : output.store) perform(request);
     for (std::size_t i = 0; i < output.effects.size(); ++i)
         if (!output.effects[i].empty()) lanes_[i]->give(output.effects[i]);
+    for (AdminAnswer& answer : output.answers) {
+        loop_.post([done = std::move(asked_.extract(answer.id).mapped()),
+                    reply = std::move(answer.reply)] { done(reply); });
+    }
     output.clear();
     if (const auto deadline = core_.next_deadline()) timer_.arm_at_latest(*deadline, now.monotonic);
     if (stop_done_ && core_.stopped()) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -51,6 +52,9 @@ public:
     /// Any thread. The call is a turn of its own.
     void call(std::function<void(Core&, Time)> action);
 
+    /// Any thread. `done` is called on the core's thread, after a turn; not at all where the loop ends before.
+    void administer(AdminRequest request, std::function<void(AdminReply)> done);
+
     /// Any thread but the core's: a lane's batch, in order; empty afterwards. False where the lane has used up its credit: it stops
     /// reading until Lane::resume_reading() is called.
     bool submit(LaneIndex lane, CommandBatch& batch, std::size_t bytes);
@@ -97,6 +101,8 @@ private:
     std::vector<std::unique_ptr<Mailbox>> mailboxes_;
     std::vector<CommandBatch> working_;  // by lane: swapped with the mailbox, so that both keep their memory
     StoreMailbox store_mailbox_;
+    std::uint64_t last_admin_id_ = 0;
+    std::map<AdminId, std::function<void(AdminReply)>> asked_;  // requests without an answer yet
     std::function<void()> stop_done_;
     std::thread thread_;
 };

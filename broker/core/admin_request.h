@@ -1,0 +1,56 @@
+// What an administrator asks of the core (leveret ctl, later the management API), and what comes of it.
+//
+// A request is a command of its own kind beside the lanes' ones: Core::administer takes it in a turn, and its answer is part of a
+// turn's output: of the same one where nothing has to be written, else of the one in which what it changed is durable.
+#pragma once
+
+#include "broker/core/metadata_command.h"
+
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+namespace lvt::broker {
+
+/// Chosen by whoever asks; its answer carries it.
+using AdminId = StrongId<struct AdminIdTag, std::uint64_t>;
+
+/// Users, virtual hosts, permissions, policies, limits, and topology as definitions name it: all of it or, where one command is refused,
+/// nothing. What is deleted goes with all that hangs on it, connections included. A PutQueue needs no uid.
+struct ChangeDefinitions {
+    enum class Require : std::uint8_t {
+        nothing,  // a put creates or changes; what is deleted may be missing
+        absent,   // refused as `exists` where what is put exists
+        present,  // refused as not_found where what is put or deleted does not exist
+    };
+    std::vector<MetadataCommand> commands;
+    Require require = Require::nothing;
+};
+
+/// One alternative for each kind of request; CoreState::administer has an overload for each.
+using AdminRequest = std::variant<ChangeDefinitions>;
+
+enum class AdminOutcome : std::uint8_t {
+    done,
+    no_such_user,
+    no_such_vhost,
+    not_found,
+    exists,
+    invalid,
+    in_use,
+};
+
+struct AdminReply {
+    AdminOutcome outcome = AdminOutcome::done;
+    /// What was missing, in the way or wrong; for a human being where `outcome` is invalid, else its name.
+    Bytes text;
+    /// How many were concerned, where the request is about many (messages purged, connections closed).
+    std::uint64_t count = 0;
+};
+
+struct AdminAnswer {
+    AdminId id;
+    AdminReply reply;
+};
+
+}  // namespace lvt::broker
