@@ -455,8 +455,8 @@ class Channel:
                     time.monotonic() > deadline:
                 break
             time.sleep(0.005)
-        self.log.add(f"{self.connection.name}.{self.number} = {queue!r} has {have[0]} ready, "
-                     f"{have[1]} consumers")
+        self.log.add(f"{self.connection.name}.{self.number} = {queue!r} has {have[0]} ready"
+                     + ("" if consumers is None else f", {have[1]} consumers"))
 
     def until_gone(self, queue):
         """Publishes empty mandatory messages, which do not count as use, until one comes back."""
