@@ -345,7 +345,7 @@ class Channel:
         """Writes down what has come by now; what was sent to this channel before has come."""
         self.sync(queue)
         inbox = self.connection.inbox[self.number]
-        if not inbox and self.connection.is_open:
+        if not inbox and not self.connection.inbox[0] and self.connection.is_open:
             self.log.add(f"{self.connection.name}.{self.number} < (nothing)")
         while inbox or self.connection.inbox[0]:
             if self.connection.receive(self.number).name in _ENDS:
