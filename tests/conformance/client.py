@@ -184,6 +184,13 @@ class Connection:
         self.is_open = False
         return Event("socket closed", {}, None, None)
 
+    def next_quietly(self, channel=0):
+        """The next event of a channel, without a line."""
+        while not self.inbox[channel]:
+            if not self.pump():
+                return self._tell_end()
+        return self.inbox[channel].popleft()
+
     def expect_end(self):
         """Reads to the end of the stream; methods on channel 0 before it are written down."""
         while self.receive(0).name not in ("connection.close", "socket closed"):
