@@ -25,6 +25,15 @@ private:
     std::shared_ptr<const std::regex> regex_;
 };
 
+/// Which routing keys a user may publish (write) and bind (read) with at one topic exchange.
+struct TopicPermissions {
+    /// As they were given; the patterns have the names in them that stand for themselves.
+    Bytes write_source;
+    Bytes read_source;
+    PermissionPattern write;
+    PermissionPattern read;
+};
+
 struct Permissions {
     PermissionPattern configure;
     PermissionPattern write;

@@ -1,7 +1,128 @@
-// What administrators ask: checked as a whole, then changed, then answered when it is durable.
+// What administrators ask: checked and changed one after the other, answered when all of it is durable.
 #include "broker/core/core_state.h"
 
 namespace lvt::broker {
+
+using amqp::ReplyCode;
+
+namespace {
+
+using Require = ChangeDefinitions::Require;
+using Checked = std::optional<AdminReply>;  // nothing: go on
+
+AdminReply refusal(AdminOutcome outcome, Bytes text) { return {outcome, std::move(text), 0}; }
+
+/// Are the things there that the command speaks of, and is it sound?
+class Check {
+public:
+    Check(const Topology& topology, Require require) : topology_(topology), require_(require) {}
+
+    Checked operator()(const PutVhost& c) const {
+        return put(topology_.find_vhost(c.name), c.name);
+    }
+    Checked operator()(const DeleteVhost& c) const {
+        if (topology_.find_vhost(c.name)) return {};
+        return gone(AdminOutcome::no_such_vhost, c.name);
+    }
+    Checked operator()(const DescribeVhost& c) const { return vhost(c.name); }
+    Checked operator()(const PutUser& c) const {
+        if (require_ == Require::present) return user(c.name);
+        return put(topology_.find_user(c.name), c.name);
+    }
+    Checked operator()(const DeleteUser& c) const {
+        if (topology_.find_user(c.name)) return {};
+        return gone(AdminOutcome::no_such_user, c.name);
+    }
+    Checked operator()(const PutPermissions& c) const {
+        if (const Checked checked = user_and_vhost(c)) return checked;
+        for (const Bytes* pattern : {&c.configure, &c.write, &c.read}) {
+            if (const auto parsed = PermissionPattern::parse(*pattern); parsed.has_error())
+                return refusal(AdminOutcome::invalid, parsed.error().message);
+        }
+        return {};
+    }
+    Checked operator()(const DeletePermissions& c) const { return user_and_vhost(c); }
+    Checked operator()(const PutTopicPermissions& c) const {
+        if (const Checked checked = user_and_vhost(c)) return checked;
+        if (const auto made = make_topic_permissions(c); made.has_error())
+            return refusal(AdminOutcome::invalid, made.error().message);
+        return {};
+    }
+    Checked operator()(const DeleteTopicPermissions& c) const { return user_and_vhost(c); }
+    Checked operator()(const PutPolicy& c) const {
+        if (const Checked checked = vhost(c.vhost)) return checked;
+        return sound(fault_in_policy(c));
+    }
+    Checked operator()(const DeletePolicy& c) const {
+        if (const Checked checked = vhost(c.vhost)) return checked;
+        const VhostDefinitions& all = topology_.definitions(c.vhost);
+        if ((c.of_operator ? all.operator_policies : all.policies).contains(c.name)) return {};
+        return gone(AdminOutcome::not_found, c.name);
+    }
+    Checked operator()(const PutLimits& c) const {
+        if (const Checked checked = c.of_user ? user(c.name) : vhost(c.name)) return checked;
+        if (const Checked checked = sound(fault_in_limits(c))) return checked;
+        if (require_ == Require::nothing || c.of_user) return {};
+        if (!topology_.definitions(c.name).limits.empty()) return {};
+        return refusal(AdminOutcome::not_found, c.name);
+    }
+    Checked operator()(const PutExchange& c) const {
+        if (const Checked checked = vhost(c.vhost)) return checked;
+        if (parse_exchange_type(c.type)) return {};
+        return refusal(AdminOutcome::invalid, fmt::format("unknown exchange type '{}'", c.type));
+    }
+    Checked operator()(const PutQueue& c) const { return vhost(c.vhost); }
+    Checked operator()(const PutBinding& c) const {
+        if (const Checked checked = vhost(c.vhost)) return checked;
+        const VirtualHost& vhost = *topology_.find_vhost(c.vhost);
+        if (!vhost.find_exchange(c.source)) return missing("exchange", c.source, c.vhost);
+        if (c.to_queue && !vhost.find_queue(c.destination))
+            return missing("queue", c.destination, c.vhost);
+        if (!c.to_queue && !vhost.find_exchange(c.destination))
+            return missing("exchange", c.destination, c.vhost);
+        return {};
+    }
+    template <class DeleteTopology>
+    Checked operator()(const DeleteTopology& c) const {
+        return vhost(c.vhost);
+    }
+
+private:
+    Checked put(bool exists, const Bytes& name) const {
+        if (!exists || require_ != Require::absent) return {};
+        return refusal(AdminOutcome::exists, name);
+    }
+    Checked gone(AdminOutcome outcome, const Bytes& name) const {
+        if (require_ != Require::present) return {};
+        return refusal(outcome, name);
+    }
+    Checked user(const Bytes& name) const {
+        if (topology_.find_user(name)) return {};
+        return refusal(AdminOutcome::no_such_user, name);
+    }
+    Checked vhost(const Bytes& name) const {
+        if (topology_.find_vhost(name)) return {};
+        return refusal(AdminOutcome::no_such_vhost, name);
+    }
+    template <class Command>
+    Checked user_and_vhost(const Command& c) const {
+        if (const Checked checked = user(c.user)) return checked;
+        return vhost(c.vhost);
+    }
+    static Checked sound(Bytes fault) {
+        if (fault.empty()) return {};
+        return refusal(AdminOutcome::invalid, std::move(fault));
+    }
+    static Checked missing(ByteView kind, ByteView name, ByteView vhost) {
+        return refusal(
+            AdminOutcome::not_found, fmt::format("no {} '{}' in vhost '{}'", kind, name, vhost));
+    }
+
+    const Topology& topology_;
+    Require require_;
+};
+
+}  // namespace
 
 void CoreState::administer(AdminId id, AdminRequest& request, Time now) {
     now_ = now;
@@ -19,8 +140,90 @@ void CoreState::answer_when_durable(AdminId id, AdminReply reply) {
 }
 
 void CoreState::administer(AdminId id, ChangeDefinitions& request) {
-    for (const MetadataCommand& command : request.commands) change(command, true);
+    for (MetadataCommand& command : request.commands) {
+        if (auto refused = std::visit(Check(topology_, request.require), command))
+            return answer_when_durable(id, std::move(*refused));
+        std::visit([&](auto& c) { define(c); }, command);
+    }
     answer_when_durable(id, {});
+}
+
+template <class Command>
+void CoreState::define(Command& command) {
+    change(command, true);
+}
+
+void CoreState::define(DeleteVhost& command) {
+    VirtualHost* const vhost = topology_.find_vhost(command.name);
+    if (!vhost) return;
+    for (auto& lane : sessions_) {
+        for (auto& session : lane) {
+            if (!session || session->vhost != vhost) continue;
+            force_close(*session, fmt::format("vhost '{}' is deleted", command.name));
+            session->vhost = nullptr;
+        }
+    }
+    while (!vhost->queues().empty()) delete_queue(*vhost->queues().begin()->second);
+    change(command, true);
+}
+
+void CoreState::define(DeleteUser& command) {
+    for (auto& lane : sessions_) {
+        for (auto& session : lane) {
+            if (session && session->user == command.name)
+                force_close(*session, fmt::format("user '{}' is deleted", command.name));
+        }
+    }
+    change(command, true);
+}
+
+void CoreState::define(PutExchange& command) { change(command, command.durable); }
+
+void CoreState::define(DeleteExchange& command) {
+    const VirtualHost& vhost = *topology_.find_vhost(command.vhost);
+    const Exchange* const exchange = vhost.find_exchange(command.name);
+    if (exchange && !exchange->predeclared) change(command, exchange->durable);
+}
+
+void CoreState::define(PutQueue& command) {
+    if (topology_.find_vhost(command.vhost)->find_queue(command.name)) return;
+    command.uid = topology_.next_queue_uid();
+    command.exclusive = false;
+    change(command, command.durable);
+}
+
+void CoreState::define(DeleteQueue& command) {
+    Queue* const queue = topology_.find_vhost(command.vhost)->find_queue(command.name);
+    if (queue) delete_queue(*queue);
+}
+
+void CoreState::define(PutBinding& command) {
+    const VirtualHost& vhost = *topology_.find_vhost(command.vhost);
+    Destination destination;
+    if (command.to_queue)
+        destination.queue = vhost.find_queue(command.destination);
+    else
+        destination.exchange = vhost.find_exchange(command.destination);
+    change(command, binding_is_durable(*vhost.find_exchange(command.source), destination));
+}
+
+/// Its channels stay until the lane says that it is gone, as after any error.
+void CoreState::force_close(SessionState& session, Bytes reason) {
+    if (session.closing) return;
+    session.closing = true;
+    effects(session.lane)
+        .push_back(SessionFailed{
+            session.id, {ReplyCode::connection_forced, std::move(reason), 0, 0, true}});
+}
+
+void CoreState::apply_changed_policies() {
+    for (const storage::QueueUid uid : topology_.take_changed_queues()) {
+        if (Queue* const queue = topology_.find_queue(uid)) apply_settings(*queue);
+    }
+}
+
+void CoreState::apply_settings(Queue& queue) {
+    queue.settings = make_queue_settings(queue.arguments, queue.policy);
 }
 
 }  // namespace lvt::broker

@@ -88,6 +88,14 @@ const Route* CoreState::route(ChannelState& channel, const Message& message) {
                     "cannot publish to internal exchange '{}' in vhost '{}'", name, vhost.name())));
         return nullptr;
     }
+    if (exchange && exchange->type() == ExchangeType::topic) {
+        const auto topic =
+            check_topic_right(*channel.session, Right::write, *exchange, message.routing_key());
+        if (topic.has_error()) {
+            fail(channel, publish_error(topic.error().code, topic.error().text));
+            return nullptr;
+        }
+    }
     vhost.route(exchange, message, cache.result);
     cache.epoch = cache.result.cacheable ? topology_.epoch() : 0;
     cache.exchange_size = name.size();

@@ -199,6 +199,7 @@ Result<void> CoreState::recover_entry(
 Result<void> CoreState::finish_recovery(Lsn last, Time now) {
     now_ = now;
     commits_.set_last(last);
+    apply_changed_policies();
     for (const auto& [vhost_name, vhost] : topology_.vhosts()) {
         for (const auto& [name, queue] : vhost->queues()) restore_queue(*queue);
     }
@@ -258,6 +259,7 @@ void CoreState::restore_counts(
 void CoreState::make_defaults() {
     const CoreOptions& o = options_;
     change(PutVhost{o.default_vhost}, true);
+    change(DescribeVhost{o.default_vhost, "Default virtual host", {}, {}}, true);
     change(
         PutUser{
             o.default_user, hash_password(o.default_pass, random_.bytes(4)), o.default_user_tags},

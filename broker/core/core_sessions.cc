@@ -67,6 +67,8 @@ void CoreState::perform(OpenVhost& command) {
     if (!vhost) {
         return refuse(ReplyCode::not_allowed, fmt::format("vhost {} not found", command.vhost));
     }
+    const Done limits = check_connection_limits(*session, *vhost);
+    if (limits.has_error()) return refuse(limits.error().code, limits.error().text);
     const User* const user = topology_.find_user(session->user);
     if (!user || !user->permissions.contains(command.vhost)) {
         return refuse(
@@ -91,6 +93,11 @@ void CoreState::perform(OpenChannel& command) {
     SessionState* const session = find_session(lane_, command.session);
     if (!session || session->closing) return;
     if (session->channel(command.channel)) retire_channel(*session, command.channel);
+    if (const Done limit = check_channel_limit(*session); limit.has_error()) {
+        session->closing = true;
+        effects(lane_).push_back(SessionFailed{session->id, limit.error()});
+        return;
+    }
     auto channel = std::make_unique<ChannelState>();
     channel->session = session;
     channel->id = command.channel;

@@ -7,6 +7,7 @@
 //   core_basic.cc      consume, cancel, get, qos, recover
 //   core_topology.cc   exchange.*, queue.* and their rules
 //   core_admin.cc      what administrators ask
+//   core_limits.cc     limits of virtual hosts and users, topic permissions
 //   core_recovery.cc   what the store tells at start, snapshots, clean stop
 #pragma once
 
@@ -220,8 +221,34 @@ private:
     // core_admin.cc: one overload for each AdminRequest; each ends in answer() or answer_when_durable()
     void administer(AdminId id, ChangeDefinitions& request);
     void answer(AdminId id, AdminReply reply);
+    /// Carries out a part of ChangeDefinitions that was found sound.
+    template <class Command>
+    void define(Command& command);
+    void define(DeleteVhost& command);
+    void define(DeleteUser& command);
+    void define(PutExchange& command);
+    void define(DeleteExchange& command);
+    void define(PutQueue& command);
+    void define(DeleteQueue& command);
+    void define(PutBinding& command);
+    /// connection.close with 320 CONNECTION_FORCED and this reason.
+    void force_close(SessionState& session, Bytes reason);
+    void apply_changed_policies();
+    /// The queue's arguments and policies have become what they are: its settings, and what follows from them.
+    void apply_settings(Queue& queue);
     /// When all that was collected so far is durable.
     void answer_when_durable(AdminId id, AdminReply reply);
+
+    // core_limits.cc
+    /// Open connections of the virtual host, or where it is null of the user.
+    std::uint64_t count_sessions(const VirtualHost* vhost, ByteView user) const;
+    std::uint64_t count_channels(ByteView user) const;
+    Done check_connection_limits(const SessionState& session, const VirtualHost& vhost) const;
+    Done check_channel_limit(const SessionState& session) const;
+    Done check_queue_limit(const VirtualHost& vhost, ByteView name) const;
+    /// write: publish with the routing key; read: bind with it. Always granted where the exchange is no topic exchange.
+    Done check_topic_right(
+        const SessionState& session, Right right, const Exchange& exchange, ByteView key) const;
 
     // core_recovery.cc
     using Bodies = std::map<std::uint64_t, Bytes>;

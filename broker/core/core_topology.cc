@@ -102,6 +102,7 @@ void CoreState::change(const MetadataCommand& command, bool durable) {
     const auto applied = topology_.apply(command, &orphaned);
     ASSERT(applied.has_value());
     if (durable && commits_.enabled()) commits_.add_metadata(command);
+    apply_changed_policies();
     if (orphaned.empty()) return;
     const Bytes vhost_name = std::visit(
         [](const auto& c) -> Bytes {
@@ -215,6 +216,8 @@ Done CoreState::bind_or_unbind(
         if (!bind) return {};
         return not_found("exchange", source_name, vhost);
     }
+    const Done topic = check_topic_right(session, Right::read, *source, routing_key);
+    if (topic.has_error()) return topic;
     if (bind && source->type() == ExchangeType::headers) {
         const Done valid = check_headers_binding(arguments);
         if (valid.has_error()) return valid;
@@ -309,6 +312,8 @@ Done CoreState::make_queue(ChannelState& channel, const amqp::QueueDeclare& meth
     SessionState& session = *channel.session;
     VirtualHost& vhost = *session.vhost;
     if (!method.queue.empty() && name.starts_with("amq.")) return reserved("queue", name);
+    const Done limit = check_queue_limit(vhost, name);
+    if (limit.has_error()) return limit;
     const storage::QueueUid uid = topology_.next_queue_uid();
     const bool persistent = method.durable && !method.exclusive;
     change(

@@ -43,6 +43,9 @@ public:
     amqp::Table arguments;
     /// The merged definition of its policy and operator policy; empty: none.
     amqp::Table policy;
+    /// Which ones they are; empty: none.
+    Bytes policy_name;
+    Bytes operator_policy_name;
 
     /// False where it existed already.
     bool bind(BindingKey key, Destination destination);

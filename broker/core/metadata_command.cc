@@ -19,6 +19,7 @@ public:
     explicit Writer(Bytes& out) : out_(out) {}
     void operator()(const Bytes& value) { out_.long_string(value); }
     void operator()(const bool& value) { out_.u8(value); }
+    void operator()(const std::int32_t& value) { out_.u32(static_cast<std::uint32_t>(value)); }
     void operator()(const storage::QueueUid& value) { out_.u64(value.value()); }
     void operator()(const amqp::Table& value) { out_.long_string(value.bytes()); }
     void operator()(const std::vector<Bytes>& values) {
@@ -35,6 +36,7 @@ public:
     explicit Reader(ByteReader& in) : in_(in) {}
     void operator()(Bytes& value) { value = Bytes(in_.long_string()); }
     void operator()(bool& value) { value = in_.u8() != 0; }
+    void operator()(std::int32_t& value) { value = static_cast<std::int32_t>(in_.u32()); }
     void operator()(storage::QueueUid& value) { value = storage::QueueUid(in_.u64()); }
     void operator()(amqp::Table& value) {
         auto table = amqp::Table::decode(in_.long_string());
@@ -77,6 +79,19 @@ void fields(Command& c, Archive& archive) {
     } else if constexpr (std::is_same_v<T, PutBinding> || std::is_same_v<T, DeleteBinding>) {
         archive(c.vhost), archive(c.source), archive(c.to_queue), archive(c.destination);
         archive(c.routing_key), archive(c.arguments);
+    } else if constexpr (std::is_same_v<T, PutPolicy>) {
+        archive(c.vhost), archive(c.name), archive(c.of_operator), archive(c.pattern);
+        archive(c.apply_to), archive(c.priority), archive(c.definition);
+    } else if constexpr (std::is_same_v<T, DeletePolicy>) {
+        archive(c.vhost), archive(c.name), archive(c.of_operator);
+    } else if constexpr (std::is_same_v<T, PutTopicPermissions>) {
+        archive(c.user), archive(c.vhost), archive(c.exchange), archive(c.write), archive(c.read);
+    } else if constexpr (std::is_same_v<T, DeleteTopicPermissions>) {
+        archive(c.user), archive(c.vhost), archive(c.exchange);
+    } else if constexpr (std::is_same_v<T, PutLimits>) {
+        archive(c.of_user), archive(c.name), archive(c.limits);
+    } else if constexpr (std::is_same_v<T, DescribeVhost>) {
+        archive(c.name), archive(c.description), archive(c.tags), archive(c.default_queue_type);
     } else {
         static_assert(std::is_same_v<T, DeleteExchange> || std::is_same_v<T, DeleteQueue>);
         archive(c.vhost), archive(c.name);

@@ -83,10 +83,56 @@ struct DeleteBinding {
     amqp::Table arguments;
 };
 
+/// Creates or replaces; see policy.h.
+struct PutPolicy {
+    Bytes vhost;
+    Bytes name;
+    /// An operator policy.
+    bool of_operator = false;
+    Bytes pattern;
+    /// all, queues, exchanges, classic_queues, quorum_queues or streams.
+    Bytes apply_to;
+    std::int32_t priority = 0;
+    amqp::Table definition;
+};
+struct DeletePolicy {
+    Bytes vhost;
+    Bytes name;
+    bool of_operator = false;
+};
+/// Who has some for an exchange may use only these routing keys there. {username} and {vhost} stand for the names.
+struct PutTopicPermissions {
+    Bytes user;
+    Bytes vhost;
+    Bytes exchange;
+    Bytes write;
+    Bytes read;
+};
+/// An empty exchange: those for all exchanges.
+struct DeleteTopicPermissions {
+    Bytes user;
+    Bytes vhost;
+    Bytes exchange;
+};
+/// Replaces all limits of a virtual host (max-connections, max-queues) or user (max-connections, max-channels); a negative one is none.
+struct PutLimits {
+    bool of_user = false;
+    Bytes name;
+    amqp::Table limits;
+};
+struct DescribeVhost {
+    Bytes name;
+    Bytes description;
+    std::vector<Bytes> tags;
+    /// Empty: classic.
+    Bytes default_queue_type;
+};
+
 /// The order of the alternatives is frozen on disk: type = index + 1.
 using MetadataCommand = std::variant<
     PutVhost, DeleteVhost, PutUser, DeleteUser, PutPermissions, DeletePermissions, PutExchange,
-    DeleteExchange, PutQueue, DeleteQueue, PutBinding, DeleteBinding>;
+    DeleteExchange, PutQueue, DeleteQueue, PutBinding, DeleteBinding, PutPolicy, DeletePolicy,
+    PutTopicPermissions, DeleteTopicPermissions, PutLimits, DescribeVhost>;
 
 Bytes encode_metadata(const MetadataCommand& command);
 /// corrupt or unsupported where the bytes make no sense.

@@ -74,6 +74,9 @@ struct Queue {
     amqp::Table arguments;
     /// The merged definition of its policy and operator policy (keys without x-); empty: none.
     amqp::Table policy;
+    /// Which ones they are; empty: none.
+    Bytes policy_name;
+    Bytes operator_policy_name;
     /// Of both; made anew when the policy changes.
     QueueSettings settings;
 

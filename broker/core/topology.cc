@@ -73,7 +73,11 @@ Result<void> Topology::apply_one(const DeleteVhost& command) {
     if (found == vhosts_.end()) return {};
     for (const auto& [name, queue] : found->second->queues_) queues_by_uid_.erase(queue->uid);
     vhosts_.erase(found);
-    for (auto& [name, user] : users_) user.permissions.erase(command.name);
+    vhost_definitions_.erase(command.name);
+    for (auto& [name, user] : users_) {
+        user.permissions.erase(command.name);
+        user.topic_permissions.erase(command.name);
+    }
     return {};
 }
 
@@ -118,6 +122,7 @@ Result<void> Topology::apply_one(const PutExchange& command) {
     exchange->auto_delete = command.auto_delete;
     exchange->internal = command.internal;
     exchange->arguments = command.arguments;
+    refresh_policy(*exchange, command.vhost);
     vhost->exchanges_.emplace(command.name, std::move(exchange));
     return {};
 }
@@ -149,6 +154,8 @@ Result<void> Topology::apply_one(const PutQueue& command) {
     queue->exclusive = command.exclusive;
     queue->arguments = command.arguments;
     queue->settings = make_queue_settings(queue->arguments, queue->policy);
+    if (refresh_policy(*queue))
+        queue->settings = make_queue_settings(queue->arguments, queue->policy);
     reserve_queue_uids(command.uid);
     queues_by_uid_[command.uid] = queue.get();
     vhost->queues_.emplace(command.name, std::move(queue));
@@ -250,6 +257,7 @@ std::vector<MetadataCommand> Topology::durable_commands() const {
     std::vector<MetadataCommand> out;
     for (const auto& [vhost_name, vhost] : vhosts_) {
         out.push_back(PutVhost{vhost_name});
+        append_definitions(vhost_name, out);
         for (const auto& [name, exchange] : vhost->exchanges()) {
             if (!exchange->durable || exchange->predeclared) continue;
             out.push_back(PutExchange{
@@ -289,6 +297,7 @@ std::vector<MetadataCommand> Topology::durable_commands() const {
                 permissions.write.source(),
                 permissions.read.source()});
         }
+        append_definitions(user, out);
     }
     return out;
 }

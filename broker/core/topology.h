@@ -3,6 +3,7 @@
 
 #include "broker/auth/permissions.h"
 #include "broker/core/metadata_command.h"
+#include "broker/core/policy.h"
 #include "broker/core/virtual_host.h"
 
 #include <map>
@@ -18,7 +19,25 @@ struct User {
     std::vector<Bytes> tags;
     /// By virtual host; none = no access.
     std::map<Bytes, Permissions, std::less<>> permissions;
+    /// By virtual host and exchange; where there are none for an exchange, every routing key may be used.
+    std::map<Bytes, std::map<Bytes, TopicPermissions, std::less<>>, std::less<>> topic_permissions;
+    /// See PutLimits.
+    amqp::Table limits;
 };
+
+/// What is said of a virtual host beside what is in it.
+struct VhostDefinitions {
+    Policies policies;
+    Policies operator_policies;
+    /// See PutLimits.
+    amqp::Table limits;
+    Bytes description;
+    std::vector<Bytes> tags;
+    Bytes default_queue_type;
+};
+
+/// invalid where one of them is no regular expression.
+Result<TopicPermissions> make_topic_permissions(const PutTopicPermissions& command);
 
 /// A pure function of its commands: the same ones give the same state. Commands about what does not exist are ignored, puts of what
 /// exists change what can change (users, permissions).
@@ -38,6 +57,13 @@ public:
         return vhosts_;
     }
     const std::map<Bytes, User, std::less<>>& users() const { return users_; }
+
+    /// All empty where there are none.
+    const VhostDefinitions& definitions(ByteView vhost) const;
+    /// Queues whose policy has changed since the last call: their settings are to be made anew.
+    std::vector<storage::QueueUid> take_changed_queues() {
+        return std::exchange(changed_queues_, {});
+    }
 
     /// Changes with every command: what was cached of routes and permissions before is void.
     std::uint64_t epoch() const { return epoch_; }
@@ -63,12 +89,28 @@ private:
     Result<void> apply_one(const PutBinding& command);
     Result<void> apply_one(const DeleteBinding& command);
 
+    // topology_definitions.cc
+    Result<void> apply_one(const PutPolicy& command);
+    Result<void> apply_one(const DeletePolicy& command);
+    Result<void> apply_one(const PutTopicPermissions& command);
+    Result<void> apply_one(const DeleteTopicPermissions& command);
+    Result<void> apply_one(const PutLimits& command);
+    Result<void> apply_one(const DescribeVhost& command);
+    /// True where its merged definition has changed.
+    bool refresh_policy(Queue& queue);
+    void refresh_policy(Exchange& exchange, ByteView vhost);
+    void refresh_policies(VirtualHost& vhost);
+    void append_definitions(ByteView vhost, std::vector<MetadataCommand>& out) const;
+    void append_definitions(const User& user, std::vector<MetadataCommand>& out) const;
+
     void drop_bindings_to(const std::vector<Exchange*>& sources, Destination destination);
     void note_orphan(const Exchange& exchange);
 
     std::uint64_t resident_bytes_ = 0;  // before the queues, which count in it to their end
     std::map<Bytes, std::unique_ptr<VirtualHost>, std::less<>> vhosts_;
     std::map<Bytes, User, std::less<>> users_;
+    std::map<Bytes, VhostDefinitions, std::less<>> vhost_definitions_;
+    std::vector<storage::QueueUid> changed_queues_;
     std::unordered_map<storage::QueueUid, Queue*> queues_by_uid_;
     std::uint64_t epoch_ = 1;
     std::uint64_t queue_uid_max_ = 0;

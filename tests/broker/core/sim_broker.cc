@@ -35,7 +35,7 @@ SimClient::SimClient(SimBroker& broker, std::size_t lane, std::uint32_t slot, st
         broker.clock_.now());
 }
 
-void SimClient::handshake() {
+void SimClient::handshake(ByteView user, ByteView password, ByteView vhost) {
     to_broker_ += Bytes("AMQP\x00\x00\x09\x01", 8);
     expect<amqp::ConnectionStart>();
     amqp::ConnectionStartOk start_ok;
@@ -46,16 +46,18 @@ void SimClient::handshake() {
         .add_bool("authentication_failure_close", true);
     start_ok.client_properties.add_table("capabilities", capabilities);
     start_ok.mechanism = "PLAIN";
-    start_ok.response = Bytes("\0guest\0guest", 12);
+    start_ok.response = Bytes(1, '\0') + Bytes(user) + Bytes(1, '\0') + Bytes(password);
     start_ok.locale = "en_US";
     send(0, start_ok);
     expect<amqp::ConnectionTune>();
     decoder_.set_frame_max(131'072);
     send(0, amqp::ConnectionTuneOk{2047, 131'072, 0});
     amqp::ConnectionOpen open;
-    open.virtual_host = "/";
+    open.virtual_host = vhost;
     send(0, open);
-    expect<amqp::ConnectionOpenOk>();
+    broker_.run();
+    if (!inbox_.empty() && std::holds_alternative<amqp::ConnectionOpenOk>(inbox_.front().method))
+        inbox_.pop_front();
 }
 
 void SimClient::send(std::uint16_t channel, const amqp::Method& method) {
@@ -211,12 +213,21 @@ void SimBroker::start() {
     run();
 }
 
-SimClient& SimBroker::connect() {
+SimClient& SimBroker::connect(ByteView user, ByteView password, ByteView vhost) {
     const std::size_t lane = clients_.size() % lanes_.size();
     const auto slot = static_cast<std::uint32_t>(clients_.size());
     clients_.push_back(std::make_unique<SimClient>(*this, lane, slot, ++last_epoch_));
-    clients_.back()->handshake();
+    clients_.back()->handshake(user, password, vhost);
     return *clients_.back();
+}
+
+AdminReply SimBroker::administer(AdminRequest request) {
+    answers_.clear();
+    core_->administer(AdminId(1), request, clock_.now());
+    end_core_turn();
+    run();
+    ASSERT(answers_.size() == 1);
+    return answers_.front().reply;
 }
 
 void SimBroker::run() {
@@ -307,6 +318,7 @@ void SimBroker::end_core_turn() {
         if (output.effects[lane].empty()) continue;
         lanes_[lane]->to_lane.push_back(std::move(output.effects[lane]));
     }
+    for (AdminAnswer& answer : output.answers) answers_.push_back(std::move(answer));
     for (StoreRequest& request : output.store) {
         if (auto* append = std::get_if<AppendRequest>(&request)) {
             store_.append(append->lsn, std::move(append->record));

@@ -78,7 +78,7 @@ public:
 private:
     friend class SimBroker;
     void on_bytes(ByteView bytes);
-    void handshake();
+    void handshake(ByteView user, ByteView password, ByteView vhost);
 
     SimBroker& broker_;
     std::size_t lane_;
@@ -99,7 +99,9 @@ public:
     ~SimBroker();
 
     /// A new connection, open to virtual host "/" as guest.
-    SimClient& connect();
+    SimClient& connect() { return connect("guest", "guest", "/"); }
+    /// With protocol errors instead of an opened virtual host, take them with next().
+    SimClient& connect(ByteView user, ByteView password, ByteView vhost);
     /// Until nobody has anything to do. The store syncs by itself unless told otherwise.
     void run();
     /// At most so many things happen.
@@ -113,6 +115,8 @@ public:
     void crash(std::size_t kept = 0);
     /// SIGTERM, and a new start.
     void restart();
+    /// Asks, runs, answers.
+    AdminReply administer(AdminRequest request);
     /// False: commits wait until sync().
     void set_auto_sync(bool on) { auto_sync_ = on; }
     void sync() { store_.sync(); }
@@ -155,6 +159,7 @@ private:
     std::vector<std::unique_ptr<SimClient>> clients_;
     std::vector<std::unique_ptr<SimClient>> dead_clients_;
     std::uint32_t last_epoch_ = 0;
+    std::vector<AdminAnswer> answers_;
     bool auto_sync_ = true;
 };
 
