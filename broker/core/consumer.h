@@ -35,6 +35,8 @@ struct Unacked {
     DeliveryIndex index = 0;
     /// Counts the hand-outs of the channel: tells what was later.
     std::uint64_t ordinal = 0;
+    /// Monotonic.
+    Milliseconds handed_out_at{0};
     /// `delivered` as it was before this hand-out, for taking it back.
     bool was_delivered = false;
     bool settled = true;
@@ -59,6 +61,11 @@ public:
         while (!ring_.empty() && ring_.front().settled) ring_.pop_front();
     }
     std::uint64_t count() const { return count_; }
+    /// Null where nothing is in hand.
+    const Unacked* oldest() const {
+        // Holes never stand at the front.
+        return ring_.empty() ? nullptr : &ring_.front();
+    }
 
 private:
     /// Of the first entry whose index is not below.
@@ -117,6 +124,7 @@ private:
 enum class ConsumerState : std::uint8_t {
     active,     // in its queue's round
     parked,     // waits for a credit
+    waiting,    // another one is the queue's single active consumer
     cancelled,  // hands out nothing any more; what is in hand stays
 };
 
@@ -128,6 +136,8 @@ struct Consumer {
     Bytes tag;
     bool no_ack = false;
     bool exclusive = false;
+    /// x-priority: the highest with credit come first.
+    std::int64_t priority = 0;
     /// basic.qos, per consumer; limit 0 = none.
     Credit prefetch;
     SlowStart slow_start;

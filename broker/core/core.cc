@@ -54,6 +54,7 @@ CoreState::CoreState(CoreOptions options, std::size_t lanes, Random& random, Log
 
 void CoreState::apply(LaneIndex lane, CommandBatch& batch, Time now) {
     now_ = now;
+    if (!turn_began_) turn_began_ = now.wall;
     lane_ = lane;
     for (LaneCommand& command : batch) {
         std::visit([&](auto& c) { perform(c); }, command);
@@ -83,6 +84,7 @@ void CoreState::on_alarm(AlarmState alarm, Time now) {
 void CoreState::on_timer(Time now) {
     now_ = now;
     run_slow_start();
+    run_queue_timers();
 }
 
 /// Every event source ends here. Hand-outs come first: what is settled by them need not be written.
@@ -95,6 +97,7 @@ TurnOutput& CoreState::end_turn(Time now) {
     if (commits_.enabled()) page_out_if_needed();
     if (stopping_ && !stop_ticket_) write_clean_stop();
     failed_channels_.clear();
+    turn_began_.reset();
     return output_;
 }
 
@@ -110,6 +113,10 @@ std::optional<Milliseconds> CoreState::next_deadline() const {
     if (!slow_starts_.empty()) {
         const Milliseconds slow_start = slow_starts_.front().first;
         deadline = deadline ? std::min(*deadline, slow_start) : slow_start;
+    }
+    if (!queue_timers_.empty()) {
+        const Milliseconds queue = queue_timers_.begin()->first;
+        deadline = deadline ? std::min(*deadline, queue) : queue;
     }
     return deadline;
 }

@@ -126,6 +126,9 @@ Done CoreState::consume(ChannelState& channel, Consume& command) {
     consumer->tag = method.consumer_tag;
     consumer->no_ack = method.no_ack;
     consumer->exclusive = method.exclusive;
+    if (const auto priority = method.arguments.find("x-priority")) {
+        consumer->priority = priority->integer().value_or(0);
+    }
     consumer->prefetch.limit = channel.prefetch;
     const bool unlimited = channel.prefetch == 0 && channel.credit.limit == 0;
     consumer->slow_start = SlowStart(unlimited ? options_.slow_start_window : 0);
@@ -183,7 +186,10 @@ void CoreState::remove_consumer(Consumer& consumer) {
 void CoreState::queue_lost_consumer(Queue& queue) {
     if (queue.auto_delete && queue.had_consumer && queue.machine.consumers().empty()) {
         delete_queue(queue);
+        return;
     }
+    touch(queue);
+    list_to_run(queue);
 }
 
 void CoreState::perform(Recover& command) {
@@ -211,12 +217,13 @@ Done CoreState::basic(ChannelState& channel, const amqp::BasicGet& method) {
     const auto found = readable_queue(channel, method.queue);
     if (found.has_error()) return found.error();
     Queue& queue = **found;
+    touch(queue);
     if (queue.machine.ready() == 0) {
         reply(channel, amqp::BasicGetEmpty{});
         return {};
     }
     const bool closed = !may_hand_out(queue);
-    if (closed || queue.machine.wants_page_in()) {
+    if (closed || (!queue.machine.has_first() && queue.machine.wants_page_in())) {
         // The same method again when the queue is ready for it.
         pause(channel);
         channel.deferred.push_front(
@@ -238,7 +245,9 @@ Done CoreState::basic(ChannelState& channel, const amqp::BasicGet& method) {
 void CoreState::hand_to_get(ChannelState& channel, Queue& queue, bool no_ack) {
     QueuedMessage entry = *queue.machine.take();
     ++delivered_;
-    GotMessage got{channel.session->id, channel.id, entry.delivered, no_ack, 0, 0, entry.message};
+    GotMessage got{channel.session->id, channel.id, entry.delivered, no_ack, 0, 0, MessagePtr{}};
+    got.message =
+        queue.settings.type == QueueType::quorum ? with_delivery_count(entry) : entry.message;
     got.message_count = static_cast<std::uint32_t>(queue.machine.ready());
     const std::uint64_t ordinal = channel.next_ordinal++;
     if (no_ack) {
@@ -248,7 +257,8 @@ void CoreState::hand_to_get(ChannelState& channel, Queue& queue, bool no_ack) {
         ++queue.unacked;
         const bool was_delivered = std::exchange(entry.delivered, true);
         ++entry.delivery_count;
-        got.index = channel.gets.push({std::move(entry), queue.uid, 0, ordinal, was_delivered});
+        got.index = channel.gets.push(
+            {std::move(entry), queue.uid, 0, ordinal, now_.monotonic, was_delivered});
     }
     effects(channel.session->lane).push_back(std::move(got));
 }

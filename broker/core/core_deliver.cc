@@ -51,7 +51,15 @@ void CoreState::open_for_delivery(Queue& queue) {
 }
 
 void CoreState::run_queue(Queue& queue) {
+    if (!queue.keeps_house) return hand_out(queue);
+    if (turn_began_) drop_expired(queue, static_cast<std::uint64_t>(turn_began_->count()) - 1);
+    hand_out(queue);
+    keep_house(queue);
+}
+
+void CoreState::hand_out(Queue& queue) {
     if (!may_hand_out(queue)) return;
+    const bool counted = queue.settings.type == QueueType::quorum;
     while (auto hand_out = queue.machine.hand_out(now_)) {
         Consumer& consumer = *hand_out->consumer;
         ChannelState& channel = *consumer.channel;
@@ -65,7 +73,7 @@ void CoreState::run_queue(Queue& queue) {
             consumer.no_ack,
             consumer.slot,
             0,
-            entry.message};
+            counted ? with_delivery_count(entry) : entry.message};
         const std::uint64_t ordinal = channel.next_ordinal++;
         if (consumer.no_ack) {
             settle_on_disk(queue, entry.seq, *entry.message);
@@ -74,12 +82,15 @@ void CoreState::run_queue(Queue& queue) {
             ++queue.unacked;
             const bool was_delivered = std::exchange(entry.delivered, true);
             ++entry.delivery_count;
-            deliver.index =
-                consumer.unacked.push({std::move(entry), queue.uid, 0, ordinal, was_delivered});
+            deliver.index = consumer.unacked.push(
+                {std::move(entry), queue.uid, 0, ordinal, now_.monotonic, was_delivered});
         }
         effects(session.lane).push_back(std::move(deliver));
     }
     for (Consumer* const consumer : queue.machine.take_filled()) arm_slow_start(*consumer);
+    if (queue.keeps_house && queue.unacked > 0) {
+        if (const auto timeout = ack_timeout(queue)) arm(queue, now_.monotonic + *timeout);
+    }
     if (queue.machine.wants_page_in() && queue.machine.consumer_waits()) request_page_in(queue);
 }
 
@@ -118,6 +129,9 @@ void CoreState::settle(ChannelState& channel, Settle& command) {
             ++unacked.entry.return_count;
             --queue->unacked;
             returned.push_back(std::move(unacked.entry));
+        } else if (command.outcome == Outcome::discard) {
+            --queue->unacked;
+            discard(*queue, std::move(unacked.entry), DeathReason::rejected);
         } else {
             done_with(*queue, unacked.entry);
         }
@@ -155,14 +169,21 @@ void CoreState::settle_on_disk(Queue& queue, Seq seq, const Message& message) {
 void CoreState::give_back(Queue& queue, std::vector<QueuedMessage> entries) {
     std::vector<QueuedMessage> in_place;
     std::vector<QueuedMessage> to_tail;
+    const auto& limit = queue.settings.delivery_limit;
+    const std::uint64_t returns_max =
+        limit ? 0 : queue.settings.poison_returns_max.value_or(options_.poison_returns_max);
     for (QueuedMessage& entry : entries) {
-        const bool poison =
-            options_.poison_returns_max && entry.return_count >= options_.poison_returns_max;
+        if (limit && entry.delivery_count > *limit) {
+            discard(queue, std::move(entry), DeathReason::delivery_limit);
+            continue;
+        }
+        const bool poison = returns_max && entry.return_count >= returns_max;
         (poison ? to_tail : in_place).push_back(std::move(entry));
     }
     const bool on_disk = commits_.enabled() && queue.persistent;
     for (const QueuedMessage& entry : in_place) {
-        if (!on_disk || !entry.message->persistent() || entry.return_count == 0) continue;
+        if (!on_disk || !entry.message->persistent()) continue;
+        if (entry.return_count == 0 && !limit) continue;
         queue.disk.unwritten_counts[entry.seq] = {
             entry.seq, entry.delivery_count, entry.return_count};
         commits_.add_dirty(queue, now_.monotonic + options_.state_interval);
@@ -280,6 +301,7 @@ void CoreState::on_read(storage::ColdBatch batch) {
         entry.message = std::move(*message);
         entry.message.mutable_get()->set_published_at_ms(stored.header.published_at_ms);
         restore_counts(*queue, stored.header, entry);
+        queue->keeps_house = queue->keeps_house || entry.message->expires();
         entries.push_back(std::move(entry));
     }
     queue->machine.page_in(std::move(entries), batch.covered);

@@ -41,6 +41,9 @@ struct CoreOptions {
     /// Design 7.3: counted returns after which a message goes to the tail of its queue; 0 = never.
     std::uint32_t poison_returns_max = 5;
 
+    /// Design 7.4: a message that a consumer holds for so long goes back to its queue; 0 = never.
+    Milliseconds consumer_timeout{0};
+
     /// Persistent messages that nobody waits for (no confirm, no close) reach the journal at the latest after this.
     Milliseconds publish_interval{10};
     /// Settled runs reach the journal at the latest after this (the state interval of design 3).

@@ -42,21 +42,38 @@ void CoreState::publish(ChannelState& channel, Publish& command) {
         return;
     }
     targets_.clear();
+    bool refused = false;
     for (std::size_t i = 0; i + 1 < route->queues.size(); ++i) {
-        enqueue(*route->queues[i], command.message);
+        refused |= !offer(*route->queues[i], command.message);
     }
     Queue& last = *route->queues.back();
     if (!message.persistent() || !commits_.enabled()) {
-        enqueue(last, std::move(command.message));
+        refused |= !offer(last, std::move(command.message));
     } else {
-        enqueue(last, command.message);
+        refused |= !offer(last, command.message);
         if (!targets_.empty()) {
             commits_.add_message(
                 command.message, targets_, now_.monotonic + options_.publish_interval);
             channel.last_ticket = commits_.ticket();
         }
     }
-    if (command.publish_seqno) confirm(channel, command.publish_seqno, !targets_.empty());
+    if (!command.publish_seqno) return;
+    if (refused)
+        refuse(channel, command.publish_seqno);
+    else
+        confirm(channel, command.publish_seqno, !targets_.empty());
+}
+
+/// False where the queue has no room and says so.
+bool CoreState::offer(Queue& queue, MessagePtr message) {
+    if (queue.refuses_when_full && refuses(queue, *message)) [[unlikely]] {
+        const bool dead_letters = queue.settings.overflow == Overflow::reject_publish_dlx &&
+                                  queue.settings.dead_letter_exchange;
+        if (dead_letters) dead_letter(queue, *message, DeathReason::maxlen);
+        return false;
+    }
+    enqueue(queue, std::move(message));
+    return true;
 }
 
 const Route* CoreState::route(ChannelState& channel, const Message& message) {
@@ -106,6 +123,7 @@ const Route* CoreState::route(ChannelState& channel, const Message& message) {
 bool CoreState::enqueue(Queue& queue, MessagePtr message) {
     const bool persistent = message->persistent();
     const std::uint64_t bytes = message->charge();
+    if (message->expires()) queue.keeps_house = true;
     const storage::Seq seq = queue.machine.enqueue(std::move(message));
     list_to_run(queue);
     if (!queue.persistent || !commits_.enabled()) return false;
@@ -146,6 +164,11 @@ void CoreState::confirm(ChannelState& channel, std::uint64_t seqno, bool when_du
         }
     }
     wait({ticket, key_of(channel), Waiter::ConfirmRun{seqno, seqno}});
+}
+
+void CoreState::refuse(ChannelState& channel, std::uint64_t seqno) {
+    SessionState& session = *channel.session;
+    effects(session.lane).push_back(Confirm{session.id, channel.id, true, seqno, seqno});
 }
 
 void CoreState::hold_back_if_needed(SessionState& session, bool persistent) {

@@ -205,6 +205,9 @@ Result<void> CoreState::finish_recovery(Lsn last, Time now) {
     }
     recovered_.clear();
     if (topology_.vhosts().empty()) make_defaults();
+    for (const auto& [vhost_name, vhost] : topology_.vhosts()) {
+        for (const auto& [name, queue] : vhost->queues()) apply_settings(*queue);
+    }
     return {};
 }
 
@@ -237,6 +240,7 @@ void CoreState::restore_queue(Queue& queue) {
         header.delivery_count = entry.delivery_count;
         header.return_count = entry.return_count;
         restore_counts(queue, header, entry);
+        queue.keeps_house = queue.keeps_house || entry.message->expires();
         queue.machine.set_next_seq(seq);
         queue.machine.enqueue(std::move(entry));
     }
@@ -284,6 +288,7 @@ std::unique_ptr<storage::StateSnapshot> CoreState::make_snapshot(Lsn as_of) cons
         for (const auto& [name, queue] : vhost->queues()) {
             if (!queue->persistent) continue;
             const QueueDurability& disk = queue->disk;
+            const QueueSettings& queue_settings = queue->settings;
             storage::QueueState state;
             state.queue = queue->uid;
             state.next_seq = queue->machine.next_seq();
@@ -294,7 +299,8 @@ std::unique_ptr<storage::StateSnapshot> CoreState::make_snapshot(Lsn as_of) cons
             state.delivering = disk.delivering != QueueDurability::Delivering::no;
             state.delivered = disk.recovered_delivered.all_runs();
             queue->machine.for_each_resident([&](const QueuedMessage& entry) {
-                if (!entry.message->persistent() || entry.return_count == 0) return;
+                if (!entry.message->persistent()) return;
+                if (entry.return_count == 0 && !queue_settings.delivery_limit) return;
                 state.counts.push_back({entry.seq, entry.delivery_count, entry.return_count});
             });
             snapshot->queues.push_back(std::move(state));

@@ -4,6 +4,8 @@
 //   core_sessions.cc   connections and channels: login, open, close, what waits
 //   core_publish.cc    publish, confirm, return, tx
 //   core_deliver.cc    hand-outs, settles, returns, paging
+//   core_expiry.cc     what queues do by themselves: expiry, limits, timers
+//   core_dead_letter.cc  what becomes of messages that a queue gives up
 //   core_basic.cc      consume, cancel, get, qos, recover
 //   core_topology.cc   exchange.*, queue.* and their rules
 //   core_admin.cc      what administrators ask
@@ -16,6 +18,7 @@
 #include "broker/core/session_state.h"
 #include "broker/core/topology.h"
 
+#include <set>
 #include <unordered_map>
 #include <variant>
 
@@ -54,6 +57,9 @@ struct Waiter {
         SnapshotReady>
         action;
 };
+
+/// Why a queue gives a message up; RabbitMQ's words in x-death.
+enum class DeathReason { rejected, expired, maxlen, delivery_limit };
 
 using Done = amqp::AmqpResult<void>;
 
@@ -143,9 +149,11 @@ private:
     /// Null where the channel was failed.
     const Route* route(ChannelState& channel, const Message& message);
     void publish(ChannelState& channel, Publish& command);
+    bool offer(Queue& queue, MessagePtr message);
     /// True where the message is to become durable there.
     bool enqueue(Queue& queue, MessagePtr message);
     void confirm(ChannelState& channel, std::uint64_t seqno, bool when_durable);
+    void refuse(ChannelState& channel, std::uint64_t seqno);
     void hold_back_if_needed(SessionState& session, bool persistent);
     void release_held_back();
     void commit_transaction(ChannelState& channel);
@@ -154,6 +162,7 @@ private:
     void list_to_run(Queue& queue);
     void run_queues();
     void run_queue(Queue& queue);
+    void hand_out(Queue& queue);
     void settle(ChannelState& channel, Settle& command);
     /// The message is done with: acked, discarded, moved.
     void done_with(Queue& queue, const QueuedMessage& entry);
@@ -175,6 +184,27 @@ private:
     void run_slow_start();
     /// All that the store has of the queue is settled: it may give the space back.
     void reclaim(Queue& queue);
+
+    // core_expiry.cc
+    /// Makes Queue::settings anew: it was declared, recovered, or its policy has changed.
+    void apply_settings(Queue& queue);
+    /// Somebody uses it (x-expires).
+    void touch(Queue& queue);
+    void arm(Queue& queue, Milliseconds when);
+    void run_queue_timers();
+    std::optional<Milliseconds> ack_timeout(const Queue& queue) const;
+    void take_back_overdue(Queue& queue);
+    /// What expired up to then, at the head of each priority.
+    void drop_expired(Queue& queue, std::uint64_t now_ms);
+    void keep_house(Queue& queue);
+    /// reject-publish: there is no room for it, and nobody who would take it at once.
+    bool refuses(Queue& queue, const Message& message);
+
+    // core_dead_letter.cc
+    /// The queue, which has taken it out, gives it up: dead-letters it where it is to, and settles it.
+    void discard(Queue& queue, QueuedMessage entry, DeathReason reason);
+    void dead_letter(Queue& queue, const Message& message, DeathReason reason);
+    MessagePtr with_delivery_count(const QueuedMessage& entry);
 
     // core_basic.cc
     void remove_consumer(Consumer& consumer);
@@ -275,6 +305,8 @@ private:
     Random& random_;
     LogSink& log_;
     Time now_;
+    /// Wall clock when the turn began: what came in this turn has not expired before consumers had their chance.
+    std::optional<Milliseconds> turn_began_;
     LaneIndex lane_ = 0;  // whose batch is being applied
 
     Topology topology_;
@@ -293,6 +325,9 @@ private:
     std::uint64_t last_consumer_id_ = 0;
     std::unordered_map<std::uint64_t, Consumer*> consumers_;
     std::deque<std::pair<Milliseconds, std::uint64_t>> slow_starts_;  // (deadline, consumer id)
+
+    /// (monotonic deadline, queue); at most one a queue.
+    std::set<std::pair<Milliseconds, storage::QueueUid>> queue_timers_;
 
     AlarmState alarm_;
     bool any_held_back_ = false;

@@ -290,6 +290,7 @@ Done CoreState::topology(ChannelState& channel, const amqp::QueueDeclare& method
         if (name.empty()) name = channel.last_queue;
         const auto found = accessible_queue(channel, name);
         if (found.has_error()) return found.error();
+        touch(**found);
         channel.last_queue = name;
         if (!method.no_wait) reply(channel, declare_ok(**found));
         return {};
@@ -303,6 +304,7 @@ Done CoreState::topology(ChannelState& channel, const amqp::QueueDeclare& method
     const Done same = check_equivalent(*queue, method, vhost.name());
     if (same.has_error()) return same;
     if (queue->exclusive != method.exclusive) return locked(*queue);
+    touch(*queue);
     channel.last_queue = name;
     if (!method.no_wait) reply(channel, declare_ok(*queue));
     return {};
@@ -327,6 +329,7 @@ Done CoreState::make_queue(ChannelState& channel, const amqp::QueueDeclare& meth
             method.arguments},
         persistent);
     Queue& queue = *topology_.find_queue(uid);
+    apply_settings(queue);
     if (method.exclusive) {
         queue.owner = &session;
         session.exclusive_queues.push_back(uid);
@@ -456,6 +459,7 @@ void CoreState::delete_queue(Queue& queue) {
     }
     if (queue.owner) std::erase(queue.owner->exclusive_queues, queue.uid);
     commits_.forget(queue);
+    if (queue.timer_at) queue_timers_.erase({*queue.timer_at, queue.uid});
     const auto waiting = std::exchange(queue.waiting_gets, {});
     const Bytes vhost = queue.vhost->name();
     const Bytes name = queue.name;

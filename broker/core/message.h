@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 namespace lvt::broker {
@@ -35,6 +36,12 @@ public:
 
     bool persistent() const { return persistent_; }
     std::uint8_t priority() const { return priority_; }
+    /// The expiration property: so many milliseconds after it was published it may be dropped.
+    std::optional<std::uint32_t> expiration_ms() const {
+        if (expiration_plus_1_ == 0) return std::nullopt;
+        return expiration_plus_1_ - 1;
+    }
+    bool expires() const { return expiration_plus_1_ != 0; }
     /// Wall clock, milliseconds; set by the core when it takes the message in.
     std::uint64_t published_at_ms() const { return published_at_ms_; }
     void set_published_at_ms(std::uint64_t value) { published_at_ms_ = value; }
@@ -56,6 +63,7 @@ private:
     std::uint64_t body_size_ = 0;
     std::uint64_t published_at_ms_ = 0;
     MessageChunk* chunk_ = nullptr;  // null: allocated alone
+    std::uint32_t expiration_plus_1_ = 0;
     std::uint8_t exchange_size_ = 0;
     std::uint8_t routing_key_size_ = 0;
     std::uint8_t priority_ = 0;
@@ -126,6 +134,7 @@ struct MessageParts {
     std::uint64_t body_size = 0;
     std::uint8_t priority = 0;
     bool persistent = false;
+    std::optional<std::uint32_t> expiration_ms = {};
 };
 
 /// Builds one message whose body arrives in pieces. Memory for a large body grows as it arrives, so that a lying

@@ -1,5 +1,7 @@
 #include "broker/core/message_codec.h"
 
+#include "broker/core/expiration.h"
+#include "protocol/amqp/properties.h"
 #include "protocol/base/byte_reader.h"
 
 #include <fmt/format.h>
@@ -39,6 +41,13 @@ Result<MessagePtr> decode_message(MessagePool& pool, ByteView stored) {
     parts.properties = in.view(properties_size);
     parts.persistent = flags & kPersistentFlag;
     if (!in.ok()) return Error{ErrorKind::corrupt, "stored message cut off"};
+    const auto scan = amqp::scan_properties(parts.properties);
+    if (!scan) return Error{ErrorKind::corrupt, "stored message with malformed properties"};
+    if (scan->has(amqp::property::kExpiration)) {
+        const auto expiration = parse_expiration(scan->expiration);
+        if (const auto* const ms = std::get_if<std::uint32_t>(&expiration))
+            parts.expiration_ms = *ms;
+    }
     parts.body_size = in.rest().size();
     return MessageBuilder::build(pool, parts, in.rest());
 }

@@ -9,6 +9,7 @@
 #include "storage/durable_store.h"
 
 #include <map>
+#include <optional>
 #include <vector>
 
 namespace lvt::broker {
@@ -79,6 +80,15 @@ struct Queue {
     Bytes operator_policy_name;
     /// Of both; made anew when the policy changes.
     QueueSettings settings;
+
+    /// It has messages that expire, or a limit: see core_expiry.cc.
+    bool keeps_house = false;
+    /// Its overflow is one of the reject-publish kinds.
+    bool refuses_when_full = false;
+    /// Monotonic: the last declare, get or consumer; for x-expires.
+    Milliseconds last_used{0};
+    /// What is armed for it.
+    std::optional<Milliseconds> timer_at;
 
     /// Exclusive queues belong to a connection.
     SessionState* owner = nullptr;

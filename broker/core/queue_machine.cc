@@ -6,16 +6,60 @@ namespace lvt::broker {
 
 using storage::Seq;
 
+void QueueMachine::configure(std::uint8_t max_priority, bool single_active_consumer) {
+    higher_.resize(max_priority);
+    single_active_ = single_active_consumer;
+}
+
 Seq QueueMachine::enqueue(QueuedMessage entry) {
     entry.seq = next_seq_++;
     charge(entry.message->charge());
+    body_bytes_ += entry.message->body().size();
     const Seq seq = entry.seq;
-    (cold_.active() ? tail_ : head_).push_back(std::move(entry));
+    if (cold_.active())
+        tail_.push_back(std::move(entry));
+    else
+        put(std::move(entry));
     return seq;
 }
 
-/// Merges from the front: returned messages are nearly always in front of all that is ready.
+Ring<QueuedMessage>& QueueMachine::level_of(const QueuedMessage& entry) {
+    const std::size_t priority = std::min<std::size_t>(entry.message->priority(), higher_.size());
+    return priority == 0 ? head_ : higher_[priority - 1];
+}
+
+void QueueMachine::put(QueuedMessage entry) {
+    if (higher_.empty()) {
+        head_.push_back(std::move(entry));
+        return;
+    }
+    Ring<QueuedMessage>& level = level_of(entry);
+    if (&level != &head_) ++higher_count_;
+    level.push_back(std::move(entry));
+}
+
 void QueueMachine::requeue(std::vector<QueuedMessage> entries) {
+    for (const auto& entry : entries) {
+        charge(entry.message->charge());
+        body_bytes_ += entry.message->body().size();
+    }
+    if (higher_.empty()) {
+        merge(head_, std::move(entries));
+        return;
+    }
+    std::vector<std::vector<QueuedMessage>> levels(higher_.size() + 1);
+    for (auto& entry : entries) {
+        const std::size_t at = std::min<std::size_t>(entry.message->priority(), higher_.size());
+        if (at > 0) ++higher_count_;
+        levels[at].push_back(std::move(entry));
+    }
+    for (std::size_t i = 0; i < levels.size(); ++i) {
+        merge(i == 0 ? head_ : higher_[i - 1], std::move(levels[i]));
+    }
+}
+
+/// From the front: returned messages are nearly always in front of all that is ready.
+void QueueMachine::merge(Ring<QueuedMessage>& level, std::vector<QueuedMessage> entries) {
     if (entries.empty()) return;
     const auto by_seq = [](const QueuedMessage& a, const QueuedMessage& b) {
         return a.seq < b.seq;
@@ -23,35 +67,63 @@ void QueueMachine::requeue(std::vector<QueuedMessage> entries) {
     if (!std::is_sorted(entries.begin(), entries.end(), by_seq)) {
         std::sort(entries.begin(), entries.end(), by_seq);
     }
-    for (const auto& entry : entries) charge(entry.message->charge());
     std::vector<QueuedMessage> in_front;
-    while (!head_.empty() && head_.front().seq < entries.back().seq) {
-        in_front.push_back(head_.pop_front());
+    while (!level.empty() && level.front().seq < entries.back().seq) {
+        in_front.push_back(level.pop_front());
     }
     auto a = in_front.rbegin();
     auto b = entries.rbegin();
     while (a != in_front.rend() || b != entries.rend()) {
         const bool from_front = b == entries.rend() || (a != in_front.rend() && a->seq > b->seq);
-        head_.push_front(std::move(from_front ? *a++ : *b++));
+        level.push_front(std::move(from_front ? *a++ : *b++));
     }
 }
 
+Ring<QueuedMessage>* QueueMachine::first_level() {
+    if (gathering()) return nullptr;
+    if (higher_count_) {
+        for (std::size_t i = higher_.size(); i > 0; --i) {
+            if (!higher_[i - 1].empty()) return &higher_[i - 1];
+        }
+    }
+    return head_.empty() ? nullptr : &head_;
+}
+
 std::optional<QueuedMessage> QueueMachine::take() {
-    if (head_.empty()) return std::nullopt;
-    QueuedMessage entry = head_.pop_front();
+    Ring<QueuedMessage>* const level = first_level();
+    if (!level) return std::nullopt;
+    return take_from(*level);
+}
+
+QueuedMessage QueueMachine::take_from(Ring<QueuedMessage>& level) {
+    QueuedMessage entry = level.pop_front();
     discharge(entry.message->charge());
+    body_bytes_ -= std::min<std::uint64_t>(body_bytes_, entry.message->body().size());
     handed_out_end_ = std::max(handed_out_end_, entry.seq + 1);
-    if (head_.empty() && !cold_.active() && !tail_.empty()) std::swap(head_, tail_);
+    if (&level != &head_)
+        --higher_count_;
+    else if (head_.empty() && !cold_.active() && !tail_.empty())
+        std::swap(head_, tail_);
     return entry;
 }
 
 std::uint64_t QueueMachine::purge() {
     const std::uint64_t count = ready();
     head_.clear();
+    for (auto& level : higher_) level.clear();
+    higher_count_ = 0;
     tail_.clear();
     cold_ = {};
     discharge(resident_bytes_);
+    body_bytes_ = 0;
     return count;
+}
+
+void QueueMachine::set_cold(ColdRange cold) {
+    /// Header, exchange, key and properties of a usual message.
+    constexpr std::uint64_t kHead = sizeof(Message) + 32;
+    cold_ = cold;
+    body_bytes_ = cold.bytes - std::min(cold.bytes, cold.count * kHead);
 }
 
 void QueueMachine::swallow(const QueuedMessage& entry) {
@@ -64,6 +136,7 @@ void QueueMachine::swallow(const QueuedMessage& entry) {
 }
 
 std::uint64_t QueueMachine::page_out(Seq stored_end, std::uint64_t keep_bytes) {
+    if (!higher_.empty()) return 0;
     const std::uint64_t before = resident_bytes_;
     const auto evictable = [&](const QueuedMessage& entry) {
         return entry.seq < stored_end && entry.seq >= handed_out_end_ &&
@@ -96,17 +169,22 @@ void QueueMachine::page_in(std::vector<QueuedMessage> entries, Seq covered) {
         charge(bytes);
         cold_.bytes -= std::min(cold_.bytes, bytes);
         if (cold_.count) --cold_.count;
-        head_.push_back(std::move(entry));
+        put(std::move(entry));
     }
     cold_.from = std::max(cold_.from, covered);
     if (cold_.active()) return;
     cold_ = {};
-    if (head_.empty()) std::swap(head_, tail_);
-    while (!tail_.empty()) head_.push_back(tail_.pop_front());
+    if (head_.empty() && higher_.empty()) std::swap(head_, tail_);
+    while (!tail_.empty()) put(tail_.pop_front());
 }
 
 void QueueMachine::add(Consumer& consumer) {
     consumers_.push_back(&consumer);
+    if (consumer.priority != consumers_.front()->priority) consumer_priorities_ = true;
+    if (single_active_ && consumers_.size() > 1) {
+        consumer.state = ConsumerState::waiting;
+        return;
+    }
     consumer.state = ConsumerState::active;
     round_.push_back(&consumer);
 }
@@ -122,6 +200,12 @@ void QueueMachine::remove(Consumer& consumer) {
     if (consumer.parked_on) std::erase(consumer.parked_on->parked, &consumer);
     consumer.parked_on = nullptr;
     consumer.state = ConsumerState::cancelled;
+    if (consumers_.empty()) {
+        consumer_priorities_ = false;
+    } else if (consumers_.front()->state == ConsumerState::waiting) {
+        consumers_.front()->state = ConsumerState::active;
+        round_.push_back(consumers_.front());
+    }
 }
 
 void QueueMachine::unpark(Consumer& consumer) {
@@ -157,9 +241,34 @@ bool QueueMachine::eligible(Consumer& consumer, Time now) {
     return false;
 }
 
+Consumer& QueueMachine::next_in_round() {
+    if (!consumer_priorities_) return *round_.pop_front();
+    std::size_t best = 0;
+    for (std::size_t i = 1; i < round_.size(); ++i) {
+        if (round_[i]->priority > round_[best]->priority) best = i;
+    }
+    Consumer* const chosen = round_[best];
+    for (std::size_t left = round_.size(); left > 0; --left) {
+        Consumer* const other = round_.pop_front();
+        if (other != chosen) round_.push_back(other);
+    }
+    return *chosen;
+}
+
+bool QueueMachine::would_hand_out(Time now) {
+    if (ready() > 0) return false;
+    while (!round_.empty()) {
+        Consumer& consumer = next_in_round();
+        if (!eligible(consumer, now)) continue;
+        round_.push_front(&consumer);
+        return true;
+    }
+    return false;
+}
+
 std::optional<HandOut> QueueMachine::hand_out(Time now) {
     while (can_hand_out()) {
-        Consumer& consumer = *round_.pop_front();
+        Consumer& consumer = next_in_round();
         if (!eligible(consumer, now)) continue;
         round_.push_back(&consumer);
         HandOut out{&consumer, *take()};

@@ -2,7 +2,7 @@
 //
 //   head (in memory) | cold (on disk only) | tail (in memory)       all ascending by seq
 //
-// Messages are taken from the head. New ones go to the head too while nothing is cold, else to the tail. A returned message goes back to the place its
+// Messages are taken from the head. A queue with priorities has a head for each, and takes from the highest that has any. New ones go to the head too while nothing is cold, else to the tail. A returned message goes back to the place its
 // seq gives it, which is always in the head: what is cold was never handed out.
 #pragma once
 
@@ -37,6 +37,9 @@ public:
     QueueMachine(const QueueMachine&) = delete;
     QueueMachine& operator=(const QueueMachine&) = delete;
 
+    /// Before anything is enqueued.
+    void configure(std::uint8_t max_priority, bool single_active_consumer);
+
     // What is ready.
 
     /// The seq of the next message.
@@ -53,26 +56,51 @@ public:
     void requeue(std::vector<QueuedMessage> entries);
     /// The first ready message, if it is in memory.
     std::optional<QueuedMessage> take();
+    /// Of the first messages of all priorities, one that `wanted(const Message&)` accepts.
+    template <class Wanted>
+    std::optional<QueuedMessage> take_first(Wanted&& wanted) {
+        if (!head_.empty() && wanted(*head_.front().message)) return take_from(head_);
+        for (auto& level : higher_) {
+            if (!level.empty() && wanted(*level.front().message)) return take_from(level);
+        }
+        return std::nullopt;
+    }
+    /// Calls visit(const Message&) for the first message of each priority.
+    template <class Visit>
+    void for_each_first(Visit&& visit) const {
+        if (!head_.empty()) visit(*head_.front().message);
+        for (const auto& level : higher_) {
+            if (!level.empty()) visit(*level.front().message);
+        }
+    }
     /// Drops all that is ready. Answers how many.
     std::uint64_t purge();
-    /// Calls visit(const QueuedMessage&) for what is ready and in memory, ascending.
+    /// Calls visit(const QueuedMessage&) for what is ready and in memory, ascending within a priority.
     template <class Visit>
     void for_each_resident(Visit&& visit) const {
         for (std::size_t i = 0; i < head_.size(); ++i) visit(head_[i]);
+        for (const auto& level : higher_) {
+            for (std::size_t i = 0; i < level.size(); ++i) visit(level[i]);
+        }
         for (std::size_t i = 0; i < tail_.size(); ++i) visit(tail_[i]);
     }
 
-    std::uint64_t ready() const { return head_.size() + cold_.count + tail_.size(); }
+    std::uint64_t ready() const {
+        return head_.size() + higher_count_ + cold_.count + tail_.size();
+    }
     std::uint64_t ready_bytes() const { return resident_bytes_ + cold_.bytes; }
+    /// Of their bodies alone. After a restart an estimate for what has not been read yet.
+    std::uint64_t ready_body_bytes() const { return body_bytes_; }
     /// Of ready messages in memory, by Message::charge().
     std::uint64_t resident_bytes() const { return resident_bytes_; }
     const ColdRange& cold() const { return cold_; }
-    bool head_empty() const { return head_.empty(); }
+    /// The first ready message, if there is one, can be taken.
+    bool has_first() const { return (!head_.empty() || higher_count_) && !gathering(); }
 
     // What is on disk only.
 
     /// From recovery: so many messages with seqs below `to` are on disk only. Before anything is enqueued.
-    void set_cold(ColdRange cold) { cold_ = cold; }
+    void set_cold(ColdRange cold);
     /// Forgets the content of ready messages that the store can give back: durable ones below `stored_end` that were never handed
     /// out, but for the first `keep_bytes`. Answers the octets that it freed.
     std::uint64_t page_out(storage::Seq stored_end, std::uint64_t keep_bytes);
@@ -88,18 +116,33 @@ public:
     /// A credit that it was parked on is available again.
     void unpark(Consumer& consumer);
     const std::vector<Consumer*>& consumers() const { return consumers_; }
-    /// Strict round robin among those with credit; parks those without. Nothing where no message is at hand or nobody
+    /// False for those of a queue with a single active consumer that wait for their turn.
+    static bool is_active(const Consumer& consumer) {
+        return consumer.state != ConsumerState::waiting;
+    }
+    /// Strict round robin among those of the highest priority with credit; parks those without. Nothing where no message is at hand or nobody
     /// may have one.
     std::optional<HandOut> hand_out(Time now);
     /// Consumers whose slow start window has become full since the last call: they want a look at SlowStart::full_since().
     std::vector<Consumer*> take_filled() { return std::exchange(filled_, {}); }
     /// True where a ready message and a consumer in the round exist.
-    bool can_hand_out() const { return !round_.empty() && !head_.empty(); }
+    bool can_hand_out() const { return !round_.empty() && has_first(); }
+    /// True where a message that came now would be handed out at once.
+    bool would_hand_out(Time now);
     /// A consumer in the round could take more than there is at hand.
     bool consumer_waits() const { return !round_.empty(); }
-    bool wants_page_in() const { return head_.empty() && cold_.active(); }
+    bool wants_page_in() const { return cold_.active() && (head_.empty() || !higher_.empty()); }
 
 private:
+    /// With priorities, what is on disk must be known before anything is taken.
+    bool gathering() const { return !higher_.empty() && cold_.active(); }
+    Ring<QueuedMessage>& level_of(const QueuedMessage& entry);
+    QueuedMessage take_from(Ring<QueuedMessage>& level);
+    /// The level that the first ready message stands in; null: none is in memory.
+    Ring<QueuedMessage>* first_level();
+    void put(QueuedMessage entry);
+    void merge(Ring<QueuedMessage>& level, std::vector<QueuedMessage> entries);
+    Consumer& next_in_round();
     bool eligible(Consumer& consumer, Time now);
     void park(Consumer& consumer, Credit& on);
     void swallow(const QueuedMessage& entry);
@@ -113,13 +156,20 @@ private:
     }
 
     std::uint64_t& gauge_;
-    Ring<QueuedMessage> head_;
+    Ring<QueuedMessage> head_;  // with priorities: priority 0
     ColdRange cold_;
     Ring<QueuedMessage> tail_;
     storage::Seq next_seq_ = 1;
     /// Every seq that was ever handed out is below.
     storage::Seq handed_out_end_ = 0;
     std::uint64_t resident_bytes_ = 0;
+    std::uint64_t body_bytes_ = 0;
+    /// Priorities from 1 on; none where the queue has no priorities.
+    std::vector<Ring<QueuedMessage>> higher_;
+    std::uint64_t higher_count_ = 0;
+    bool single_active_ = false;
+    /// Not all consumers have the same priority.
+    bool consumer_priorities_ = false;
     std::vector<Consumer*> consumers_;
     Ring<Consumer*> round_;
     std::vector<Consumer*> filled_;

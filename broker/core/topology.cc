@@ -156,6 +156,7 @@ Result<void> Topology::apply_one(const PutQueue& command) {
     queue->settings = make_queue_settings(queue->arguments, queue->policy);
     if (refresh_policy(*queue))
         queue->settings = make_queue_settings(queue->arguments, queue->policy);
+    queue->machine.configure(queue->settings.max_priority, queue->settings.single_active_consumer);
     reserve_queue_uids(command.uid);
     queues_by_uid_[command.uid] = queue.get();
     vhost->queues_.emplace(command.name, std::move(queue));

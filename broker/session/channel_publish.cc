@@ -1,11 +1,12 @@
 // Channel: publishes and their confirms.
+#include "broker/core/expiration.h"
+#include "broker/session/channel.h"
+#include "protocol/amqp/method_frame.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
-
-#include "broker/session/channel.h"
-#include "protocol/amqp/method_frame.h"
 
 namespace lvt::broker {
 namespace {
@@ -19,11 +20,16 @@ AmqpError publish_error(ReplyCode code, Bytes text) {
         code, std::move(text), amqp::BasicPublish::kClassId, amqp::BasicPublish::kMethodId};
 }
 
+/// check_publish has accepted it.
+std::optional<std::uint32_t> expiration_of(const amqp::PropertiesScan& scan) {
+    if (!scan.has(amqp::property::kExpiration)) return std::nullopt;
+    return std::get<std::uint32_t>(parse_expiration(scan.expiration));
+}
+
 }  // namespace
 
 AmqpResult<void> Channel::on_publish(const amqp::FusedPublish& publish) {
-    if (publish.immediate)
-        return publish_error(ReplyCode::not_implemented, "immediate=true");
+    if (publish.immediate) return publish_error(ReplyCode::not_implemented, "immediate=true");
     auto checked = check_publish(publish.scan, publish.body.size());
     if (checked.has_error()) return checked;
     const MessageParts parts{
@@ -32,7 +38,8 @@ AmqpResult<void> Channel::on_publish(const amqp::FusedPublish& publish) {
         publish.properties,
         publish.body.size(),
         publish.scan.priority,
-        publish.scan.persistent()};
+        publish.scan.persistent(),
+        expiration_of(publish.scan)};
     MessageBuilder builder(session_.pool, parts);
     if (!publish.body.empty()) builder.append(publish.body);
     emit_publish(builder.finish(), publish.mandatory);
@@ -56,15 +63,15 @@ AmqpResult<void> Channel::on_content_header(const amqp::AssemblyStep& step) {
                 properties,
                 step.body_size,
                 scan->priority,
-                scan->persistent()});
+                scan->persistent(),
+                expiration_of(*scan)});
     }
     return step.complete ? finish_publish() : AmqpResult<void>();
 }
 
 AmqpResult<void> Channel::finish_publish() {
     if (const auto refusal = std::move(refusal_)) return std::move(*refusal);
-    emit_publish(
-        builder_.finish(), std::get<amqp::BasicPublish>(assembler_.method()).mandatory);
+    emit_publish(builder_.finish(), std::get<amqp::BasicPublish>(assembler_.method()).mandatory);
     return {};
 }
 
@@ -85,6 +92,14 @@ AmqpResult<void> Channel::check_publish(
                 "user_id property set to '{}' but authenticated user was '{}'",
                 scan.user_id,
                 session_.user));
+    }
+    if (scan.has(amqp::property::kExpiration)) {
+        const auto parsed = parse_expiration(scan.expiration);
+        if (const Bytes* const wrong = std::get_if<Bytes>(&parsed)) {
+            return publish_error(
+                ReplyCode::precondition_failed,
+                fmt::format("invalid expiration '{}': {}", scan.expiration, *wrong));
+        }
     }
     return {};
 }
@@ -126,8 +141,7 @@ void Channel::on_return(const ReturnMessage& returned) {
     method.reply_text = amqp::reply_code_name(returned.code);
     method.exchange = Bytes(returned.message->exchange());
     method.routing_key = Bytes(returned.message->routing_key());
-    encode_with_content(
-        session_.output, number_, method, *returned.message, session_.frame_max);
+    encode_with_content(session_.output, number_, method, *returned.message, session_.frame_max);
 }
 
 }  // namespace lvt::broker

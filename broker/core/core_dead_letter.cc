@@ -1,0 +1,222 @@
+// Dead lettering: where a message goes that its queue gives up, and what its headers tell of it (RabbitMQ 3.10's form).
+#include "broker/core/core_state.h"
+#include "protocol/amqp/properties.h"
+
+#include <algorithm>
+
+namespace lvt::broker {
+
+using amqp::FieldValue;
+using amqp::Properties;
+using amqp::Table;
+using amqp::TableView;
+
+namespace {
+
+constexpr const char* kDeaths = "x-death";
+
+const char* name_of(DeathReason reason) {
+    switch (reason) {
+        case DeathReason::rejected:
+            return "rejected";
+        case DeathReason::expired:
+            return "expired";
+        case DeathReason::maxlen:
+            return "maxlen";
+        case DeathReason::delivery_limit:
+            return "delivery_limit";
+    }
+    return "";
+}
+
+bool is_text(const std::optional<FieldValue>& value, ByteView text) {
+    return value && value->string() && *value->string() == text;
+}
+
+/// RabbitMQ keeps the tables that it changes in the order of their keys.
+Table sorted(const TableView& table) {
+    std::vector<TableView::Entry> entries;
+    for (const auto& entry : table) entries.push_back(entry);
+    std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
+        return a.first < b.first;
+    });
+    Table out;
+    for (const auto& [name, value] : entries) out.add_value(name, value);
+    return out;
+}
+
+/// The tables of the x-death array that came with the message.
+std::vector<ByteView> deaths_of(TableView headers) {
+    std::vector<ByteView> out;
+    const auto found = headers.find(kDeaths);
+    if (!found || !found->array()) return out;
+    amqp::ArrayView(*found->array()).for_each([&](const FieldValue& value) {
+        if (value.table()) out.push_back(*value.table());
+    });
+    return out;
+}
+
+/// The headers of a message about to leave `queue`.
+class DeathHeaders {
+public:
+    DeathHeaders(const Queue& queue, const Message& message, DeathReason reason, Milliseconds wall)
+        : queue_(queue), message_(message), reason_(name_of(reason)), wall_(wall) {
+        const auto headers = Properties(message.properties()).headers();
+        if (headers) before_ = TableView(*headers);
+    }
+
+    Table build(bool drop_cc) const {
+        const std::vector<ByteView> deaths = deaths_of(before_);
+        Bytes array;
+        if (deaths.empty())
+            amqp::append_value(array, {'F', first_death().bytes()});
+        else
+            append_deaths(array, deaths);
+        Table out;
+        for (const auto& [name, value] : before_) {
+            if (name != kDeaths && !(drop_cc && name == "CC")) out.add_value(name, value);
+        }
+        out.add_value(kDeaths, {'A', array});
+        if (deaths.empty()) {
+            out.add_string("x-first-death-exchange", message_.exchange());
+            out.add_string("x-first-death-queue", queue_.name);
+            out.add_string("x-first-death-reason", reason_);
+        }
+        return sorted(out.view());
+    }
+
+private:
+    /// count first, then what happened.
+    Table first_death() const {
+        Table out;
+        out.add_long("count", 1);
+        out.add_string("reason", reason_);
+        out.add_string("queue", queue_.name);
+        constexpr std::int64_t kMillisecondsInASecond = 1000;
+        out.add_timestamp(
+            "time", static_cast<std::uint64_t>(wall_.count() / kMillisecondsInASecond));
+        out.add_string("exchange", message_.exchange());
+        Bytes keys;
+        amqp::append_value(keys, {'S', message_.routing_key()});
+        if (const auto cc = before_.find("CC"); cc && cc->array()) {
+            amqp::ArrayView(*cc->array()).for_each([&](const FieldValue& key) {
+                amqp::append_value(keys, key);
+            });
+        }
+        out.add_value("routing-keys", {'A', keys});
+        if (const auto expiration = Properties(message_.properties()).expiration()) {
+            out.add_string("original-expiration", *expiration);
+        }
+        return out;
+    }
+
+    /// Newest first: the one of this queue and reason moves to the front and counts up.
+    void append_deaths(Bytes& array, const std::vector<ByteView>& deaths) const {
+        const auto same = [&](ByteView death) {
+            const TableView view(death);
+            return is_text(view.find("queue"), queue_.name) &&
+                   is_text(view.find("reason"), reason_);
+        };
+        const auto found = std::find_if(deaths.begin(), deaths.end(), same);
+        Table newest = found == deaths.end() ? first_death() : counted_up(TableView(*found));
+        newest = sorted(newest.view());
+        amqp::append_value(array, {'F', newest.bytes()});
+        for (const ByteView death : deaths) {
+            if (!same(death)) amqp::append_value(array, {'F', death});
+        }
+    }
+
+    static Table counted_up(TableView death) {
+        Table out;
+        for (const auto& [name, value] : death) {
+            if (name == "count" && value.integer())
+                out.add_long(name, *value.integer() + 1);
+            else
+                out.add_value(name, value);
+        }
+        return out;
+    }
+
+    const Queue& queue_;
+    const Message& message_;
+    const char* reason_;
+    Milliseconds wall_;
+    TableView before_{ByteView()};
+};
+
+/// The message has been in that queue before, and no client rejected it since: it would go round for ever.
+bool goes_round(TableView headers, ByteView queue) {
+    for (const ByteView death : deaths_of(headers)) {
+        const TableView view(death);
+        if (is_text(view.find("reason"), "rejected")) return false;
+        if (is_text(view.find("queue"), queue)) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+void CoreState::discard(Queue& queue, QueuedMessage entry, DeathReason reason) {
+    if (queue.settings.dead_letter_exchange) dead_letter(queue, *entry.message, reason);
+    settle_on_disk(queue, entry.seq, *entry.message);
+}
+
+/// The copy and the settle of the original stand in one commit (design rule 10).
+void CoreState::dead_letter(Queue& queue, const Message& message, DeathReason reason) {
+    VirtualHost& vhost = *queue.vhost;
+    const Bytes exchange_name = *queue.settings.dead_letter_exchange;
+    const Exchange* const exchange =
+        exchange_name.empty() ? nullptr : vhost.find_exchange(exchange_name);
+    if (!exchange && !exchange_name.empty()) return;
+    const auto& key = queue.settings.dead_letter_routing_key;
+    const Table headers = DeathHeaders(queue, message, reason, now_.wall).build(key.has_value());
+    amqp::PropertiesBuilder properties{Properties(message.properties())};
+    properties.set_headers(headers).clear(amqp::property::kExpiration);
+    const Bytes built = properties.build();
+    MessageParts parts;
+    parts.exchange = exchange_name;
+    parts.routing_key = key ? ByteView(*key) : message.routing_key();
+    parts.properties = built;
+    parts.body_size = message.body().size();
+    parts.priority = message.priority();
+    parts.persistent = message.persistent();
+    MessagePtr copy = MessageBuilder::build(pool_, parts, message.body());
+    copy.mutable_get()->set_published_at_ms(static_cast<std::uint64_t>(now_.wall.count()));
+
+    Route route;
+    vhost.route(exchange, *copy, route);
+    std::vector<storage::Target> outer = std::exchange(targets_, {});
+    for (Queue* const target : route.queues) {
+        if (reason != DeathReason::rejected && goes_round(headers.view(), target->name)) continue;
+        if (target->refuses_when_full && target != &queue && refuses(*target, *copy)) continue;
+        enqueue(*target, copy);
+    }
+    if (!targets_.empty()) {
+        commits_.add_message(copy, targets_, now_.monotonic + options_.publish_interval);
+    }
+    targets_ = std::move(outer);
+}
+
+/// Quorum queues tell a consumer how often the message was handed out before.
+MessagePtr CoreState::with_delivery_count(const QueuedMessage& entry) {
+    const Message& message = *entry.message;
+    const Properties before(message.properties());
+    Table headers;
+    if (const auto old = before.headers()) {
+        for (const auto& [name, value] : TableView(*old)) {
+            if (name != "x-delivery-count") headers.add_value(name, value);
+        }
+    }
+    headers.add_long("x-delivery-count", entry.delivery_count);
+    const Bytes built = amqp::PropertiesBuilder(before).set_headers(sorted(headers.view())).build();
+    MessageParts parts;
+    parts.exchange = message.exchange();
+    parts.routing_key = message.routing_key();
+    parts.properties = built;
+    parts.body_size = message.body().size();
+    parts.priority = message.priority();
+    parts.persistent = message.persistent();
+    return MessageBuilder::build(pool_, parts, message.body());
+}
+
+}  // namespace lvt::broker
