@@ -248,6 +248,7 @@ void CoreState::hand_to_get(ChannelState& channel, Queue& queue, bool no_ack) {
     GotMessage got{channel.session->id, channel.id, entry.delivered, no_ack, 0, 0, MessagePtr{}};
     got.message =
         queue.settings.type == QueueType::quorum ? with_delivery_count(entry) : entry.message;
+    if (queue.keeps_house) drop_expired(queue, static_cast<std::uint64_t>(now_.wall.count()));
     got.message_count = static_cast<std::uint32_t>(queue.machine.ready());
     const std::uint64_t ordinal = channel.next_ordinal++;
     if (no_ack) {

@@ -77,7 +77,8 @@ public:
             if (name != kDeaths && !(drop_cc && name == "CC")) out.add_value(name, value);
         }
         out.add_value(kDeaths, {'A', array});
-        if (deaths.empty()) {
+        // What is there and makes no sense counts as told.
+        if (!before_.find(kDeaths)) {
             out.add_string("x-first-death-exchange", message_.exchange());
             out.add_string("x-first-death-queue", queue_.name);
             out.add_string("x-first-death-reason", reason_);
@@ -121,8 +122,9 @@ private:
         Table newest = found == deaths.end() ? first_death() : counted_up(TableView(*found));
         newest = sorted(newest.view());
         amqp::append_value(array, {'F', newest.bytes()});
-        for (const ByteView death : deaths) {
-            if (!same(death)) amqp::append_value(array, {'F', death});
+        // RabbitMQ turns the others round each time.
+        for (auto death = deaths.rbegin(); death != deaths.rend(); ++death) {
+            if (!same(*death)) amqp::append_value(array, {'F', *death});
         }
     }
 

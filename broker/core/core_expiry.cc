@@ -11,8 +11,7 @@ namespace {
 std::optional<std::uint64_t> expiry_of(const Message& message, const QueueSettings& settings) {
     std::optional<std::uint64_t> ttl = settings.message_ttl_ms;
     if (message.expires()) {
-        ttl = ttl ? std::min<std::uint64_t>(*ttl, *message.expiration_ms())
-                  : *message.expiration_ms();
+        ttl = ttl ? std::min(*ttl, *message.expiration_ms()) : *message.expiration_ms();
     }
     if (!ttl) return std::nullopt;
     const std::uint64_t end = message.published_at_ms() + *ttl;

@@ -83,7 +83,7 @@ amqp::AmqpResult<Queue*> CoreState::accessible_queue(ChannelState& channel, Byte
     if (!queue) return not_found("queue", name, vhost);
     if (queue->owner && queue->owner != channel.session) return locked(*queue);
     // What its consumers are to have is handed out first, so that counts and gets see the rest.
-    if (queue->listed_to_run) run_queue(*queue);
+    if (queue->listed_to_run || queue->keeps_house) run_queue(*queue);
     return queue;
 }
 

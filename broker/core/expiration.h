@@ -8,8 +8,8 @@
 
 namespace lvt::broker {
 
-/// Milliseconds (more than 32 bits can say: the most they can), or what RabbitMQ says is wrong: `no_integer`,
-/// `{value_negative,-1}`, `{leftover_string,"x"}`.
-std::variant<std::uint32_t, Bytes> parse_expiration(ByteView text);
+/// Milliseconds, or what RabbitMQ says is wrong: `no_integer`, `{value_negative,-1}`, `{value_too_large,315360000001}`,
+/// `{leftover_string,"x"}`.
+std::variant<std::uint64_t, Bytes> parse_expiration(ByteView text);
 
 }  // namespace lvt::broker

@@ -146,8 +146,7 @@ MessageBuilder::MessageBuilder(MessagePool& pool, const MessageParts& parts)
     message->properties_size_ = static_cast<std::uint32_t>(parts.properties.size());
     message->priority_ = parts.priority;
     message->persistent_ = parts.persistent;
-    message->expiration_plus_1_ =
-        parts.expiration_ms ? std::min(*parts.expiration_ms, ~0u - 1) + 1 : 0;
+    if (parts.expiration_ms) message->set_expiration(*parts.expiration_ms);
     char* to = message->data();
     to = put(to, parts.exchange);
     to = put(to, parts.routing_key);

@@ -37,11 +37,12 @@ public:
     bool persistent() const { return persistent_; }
     std::uint8_t priority() const { return priority_; }
     /// The expiration property: so many milliseconds after it was published it may be dropped.
-    std::optional<std::uint32_t> expiration_ms() const {
-        if (expiration_plus_1_ == 0) return std::nullopt;
-        return expiration_plus_1_ - 1;
+    std::optional<std::uint64_t> expiration_ms() const {
+        if (expiration_ == 0) return std::nullopt;
+        if (expiration_ & kInSeconds) return std::uint64_t{expiration_ ^ kInSeconds} * 1000;
+        return expiration_ - 1;
     }
-    bool expires() const { return expiration_plus_1_ != 0; }
+    bool expires() const { return expiration_ != 0; }
     /// Wall clock, milliseconds; set by the core when it takes the message in.
     std::uint64_t published_at_ms() const { return published_at_ms_; }
     void set_published_at_ms(std::uint64_t value) { published_at_ms_ = value; }
@@ -49,8 +50,14 @@ public:
 private:
     friend class MessageBuilder;
     friend class MessagePtr;
+    static constexpr std::uint32_t kInSeconds = 1u << 31;
 
     Message() = default;
+    void set_expiration(std::uint64_t ms) {
+        expiration_ = ms < kInSeconds - 1
+                          ? static_cast<std::uint32_t>(ms) + 1
+                          : kInSeconds | static_cast<std::uint32_t>((ms + 999) / 1000);
+    }
     const char* data() const { return reinterpret_cast<const char*>(this + 1); }
     char* data() { return reinterpret_cast<char*>(this + 1); }
     std::size_t head_size() const {
@@ -63,7 +70,7 @@ private:
     std::uint64_t body_size_ = 0;
     std::uint64_t published_at_ms_ = 0;
     MessageChunk* chunk_ = nullptr;  // null: allocated alone
-    std::uint32_t expiration_plus_1_ = 0;
+    std::uint32_t expiration_ = 0;   // 0: none; milliseconds + 1; kInSeconds | seconds
     std::uint8_t exchange_size_ = 0;
     std::uint8_t routing_key_size_ = 0;
     std::uint8_t priority_ = 0;
@@ -134,7 +141,8 @@ struct MessageParts {
     std::uint64_t body_size = 0;
     std::uint8_t priority = 0;
     bool persistent = false;
-    std::optional<std::uint32_t> expiration_ms = {};
+    /// At most ten years (parse_expiration).
+    std::optional<std::uint64_t> expiration_ms = {};
 };
 
 /// Builds one message whose body arrives in pieces. Memory for a large body grows as it arrives, so that a lying

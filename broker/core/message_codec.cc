@@ -45,7 +45,7 @@ Result<MessagePtr> decode_message(MessagePool& pool, ByteView stored) {
     if (!scan) return Error{ErrorKind::corrupt, "stored message with malformed properties"};
     if (scan->has(amqp::property::kExpiration)) {
         const auto expiration = parse_expiration(scan->expiration);
-        if (const auto* const ms = std::get_if<std::uint32_t>(&expiration))
+        if (const auto* const ms = std::get_if<std::uint64_t>(&expiration))
             parts.expiration_ms = *ms;
     }
     parts.body_size = in.rest().size();

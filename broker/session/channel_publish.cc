@@ -21,9 +21,9 @@ AmqpError publish_error(ReplyCode code, Bytes text) {
 }
 
 /// check_publish has accepted it.
-std::optional<std::uint32_t> expiration_of(const amqp::PropertiesScan& scan) {
+std::optional<std::uint64_t> expiration_of(const amqp::PropertiesScan& scan) {
     if (!scan.has(amqp::property::kExpiration)) return std::nullopt;
-    return std::get<std::uint32_t>(parse_expiration(scan.expiration));
+    return std::get<std::uint64_t>(parse_expiration(scan.expiration));
 }
 
 }  // namespace
@@ -125,6 +125,8 @@ void Channel::flush_confirms() {
         if (frame.nack) {
             amqp::BasicNack nack;
             nack.delivery_tag = frame.publish_seqno;
+            nack.multiple = frame.multiple;
+            nack.requeue = true;  // as RabbitMQ leaves it
             session_.send(number_, nack);
         } else {
             char* const to = session_.output.reserve(amqp::kAckFrameBytes);

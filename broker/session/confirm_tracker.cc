@@ -13,8 +13,7 @@ void ConfirmTracker::decide(std::uint64_t first, std::uint64_t last, bool nack) 
             first = std::prev(after)->second + 1;
             continue;
         }
-        const std::uint64_t end =
-            after == decided_.end() ? last : std::min(last, after->first - 1);
+        const std::uint64_t end = after == decided_.end() ? last : std::min(last, after->first - 1);
         note(first, end, nack);
         remember(first, end);
         first = end + 1;
@@ -23,8 +22,10 @@ void ConfirmTracker::decide(std::uint64_t first, std::uint64_t last, bool nack) 
 
 void ConfirmTracker::note(std::uint64_t first, std::uint64_t last, bool nack) {
     auto& ranges = nack ? nacked_ : acked_;
-    if (!ranges.empty() && ranges.back().last + 1 == first) ranges.back().last = last;
-    else ranges.push_back({first, last});
+    if (!ranges.empty() && ranges.back().last + 1 == first)
+        ranges.back().last = last;
+    else
+        ranges.push_back({first, last});
 }
 
 void ConfirmTracker::remember(std::uint64_t first, std::uint64_t last) {
@@ -43,9 +44,11 @@ void ConfirmTracker::remember(std::uint64_t first, std::uint64_t last) {
 }
 
 void ConfirmTracker::flush(std::vector<ConfirmFrame>& out) {
+    // Where all below is told a nack says `multiple`, as RabbitMQ's does; it speaks of one number all the same.
+    const bool all_told = acked_.empty();
     for (const Range& range : nacked_)
         for (std::uint64_t seqno = range.first; seqno <= range.last; ++seqno)
-            out.push_back({seqno, false, true});
+            out.push_back({seqno, all_told && seqno < open_, true});
     nacked_.clear();
 
     // A range of decided numbers lies wholly below open_ or wholly above it.

@@ -76,6 +76,16 @@ void SimClient::publish(
     amqp::encode_body_frames(to_broker_, channel, body, 131'072);
 }
 
+void SimClient::publish_with(
+    std::uint16_t channel, ByteView exchange, ByteView key, ByteView properties, ByteView body) {
+    amqp::BasicPublish publish;
+    publish.exchange = exchange;
+    publish.routing_key = key;
+    send(channel, publish);
+    amqp::encode_header_frame(to_broker_, channel, body.size(), properties);
+    amqp::encode_body_frames(to_broker_, channel, body, 131'072);
+}
+
 void SimClient::ack(std::uint16_t channel, std::uint64_t tag, bool multiple) {
     send(channel, amqp::BasicAck{tag, multiple});
 }

@@ -43,6 +43,8 @@ public:
     void publish(
         std::uint16_t channel, ByteView exchange, ByteView key, ByteView body,
         bool persistent = true, bool mandatory = false);
+    void publish_with(
+        std::uint16_t channel, ByteView exchange, ByteView key, ByteView properties, ByteView body);
     void ack(std::uint16_t channel, std::uint64_t tag, bool multiple = false);
     void nack(std::uint16_t channel, std::uint64_t tag, bool multiple, bool requeue);
     /// Opens channel `channel` and takes the answer.
