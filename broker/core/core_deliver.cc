@@ -73,7 +73,7 @@ void CoreState::hand_out(Queue& queue) {
             consumer.no_ack,
             consumer.slot,
             0,
-            counted ? with_delivery_count(entry) : entry.message};
+            counted && entry.delivery_count > 0 ? with_delivery_count(entry) : entry.message};
         const std::uint64_t ordinal = channel.next_ordinal++;
         if (consumer.no_ack) {
             settle_on_disk(queue, entry.seq, *entry.message);
