@@ -222,8 +222,4 @@ void CoreState::apply_changed_policies() {
     }
 }
 
-void CoreState::apply_settings(Queue& queue) {
-    queue.settings = make_queue_settings(queue.arguments, queue.policy);
-}
-
 }  // namespace lvt::broker

@@ -264,8 +264,6 @@ private:
     /// connection.close with 320 CONNECTION_FORCED and this reason.
     void force_close(SessionState& session, Bytes reason);
     void apply_changed_policies();
-    /// The queue's arguments and policies have become what they are: its settings, and what follows from them.
-    void apply_settings(Queue& queue);
     /// When all that was collected so far is durable.
     void answer_when_durable(AdminId id, AdminReply reply);
 
