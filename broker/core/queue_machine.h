@@ -2,8 +2,9 @@
 //
 //   head (in memory) | cold (on disk only) | tail (in memory)       all ascending by seq
 //
-// Messages are taken from the head. A queue with priorities has a head for each, and takes from the highest that has any. New ones go to the head too while nothing is cold, else to the tail. A returned message goes back to the place its
-// seq gives it, which is always in the head: what is cold was never handed out.
+// Messages are taken from the head. A queue with priorities has a head for each, and takes from the highest that has any.
+// New messages go to the head too while nothing is cold, else to the tail. A returned message goes back to the place its seq gives it,
+// which is always in the head: what is cold was never handed out.
 #pragma once
 
 #include "broker/core/consumer.h"
