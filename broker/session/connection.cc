@@ -69,6 +69,7 @@ void Connection::take(ByteView input) {
         auto frame = decoder_.next(input);
         if (frame.has_error()) {
             if (state_ < State::running) return refuse_handshake(frame.error());
+            if (state_ == State::lingering) return end();
             fail(frame.error());
             if (state_ == State::closing_by_broker) deadline_ = now_ + kLostStreamLinger;
             return;
@@ -142,8 +143,11 @@ void Connection::on_frame(const Frame& frame) {
     if (frame.type == FrameType::heartbeat) return;
     switch (state_) {
         case State::running: break;
-        case State::closing_by_client: return;
-        case State::closing_by_broker: {
+        case State::closing_by_client:
+            if (frame.channel == 0 && is_method<amqp::ConnectionClose>(frame)) ++closes_;
+            return;
+        case State::closing_by_broker:
+        case State::lingering: {
             if (frame.channel != 0) return;
             const auto method = amqp::decode_method(frame.payload);
             if (method) on_closing_method(*method);
@@ -228,8 +232,7 @@ void Connection::on_running_method(amqp::Method&& method) {
 
 void Connection::on_closing_method(const amqp::Method& method) {
     if (std::holds_alternative<amqp::ConnectionClose>(method)) send(amqp::ConnectionCloseOk{});
-    else if (!std::holds_alternative<amqp::ConnectionCloseOk>(method)) return;
-    end();
+    else if (std::holds_alternative<amqp::ConnectionCloseOk>(method)) end();
 }
 
 void Connection::on_channel_error(Channel& channel, const AmqpError& error) {
@@ -259,6 +262,7 @@ void Connection::fail(const AmqpError& error) {
 
 void Connection::close_by_client() {
     state_ = State::closing_by_client;
+    closes_ = 1;
     deadline_.reset();
     if (in_core_ == InCore::session) return close_in_core();
     // Still in the handshake.
@@ -275,6 +279,18 @@ void Connection::close_in_core() {
     session_.pending.drop_all();
     // With the barrier the client may still be told what was decided before it.
     if (state_ != State::closing_by_client) channels_.clear();
+}
+
+void Connection::linger() {
+    // A client may have written more behind its close, or close from several threads: a socket closed here would answer that with
+    // a reset, which can overtake close-ok.
+    session_.pending.drop_all();
+    channels_.clear();
+    heartbeat_.stop();
+    const Milliseconds longest = session_.options.close_timeout;
+    const Milliseconds heartbeat = std::chrono::seconds(heartbeat_s_);
+    deadline_ = now_ + (heartbeat_s_ > 0 ? std::min(heartbeat, longest) : longest);
+    state_ = State::lingering;
 }
 
 void Connection::end() {

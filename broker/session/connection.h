@@ -1,7 +1,7 @@
 // Connection: one AMQP connection of a client, without its socket. Octets in -> commands to the core; effects of the core ->
 // octets out. It owns no clock: time comes in.
 //
-//   header -> starting -> authenticating -> tuning -> awaiting_open -> opening -> running -> closing_... -> ended
+//   header -> starting -> authenticating -> tuning -> awaiting_open -> opening -> running -> closing_... -> lingering -> ended
 //
 // How it is driven: after any of the on_...() calls come end_of_turn(), then output() to the socket and consume_output(), in turns
 // until output() is empty or the socket takes no more. What lies in the command batch then goes to the core.
@@ -84,6 +84,7 @@ private:
         running,
         closing_by_client,  // awaits SessionClosed, answers close-ok then
         closing_by_broker,  // connection.close is sent, awaits close-ok
+        lingering,          // close-ok is sent; what still comes is not looked at, the client closes its socket
         delayed,            // says nothing for a while, then ends
         ended,
     };
@@ -112,6 +113,7 @@ private:
     void fail(const amqp::AmqpError& error);
     void close_by_client();
     void close_in_core();
+    void linger();
     void end();
     void end_after(Milliseconds delay);
 
@@ -177,6 +179,8 @@ private:
     Bytes mechanism_;
     std::uint16_t channel_max_ = 0;
     std::uint16_t heartbeat_s_ = 0;
+    /// That the client sent and that await their close-ok.
+    std::uint32_t closes_ = 0;
 
     ChannelTable channels_;
     /// Numbers of channels with confirms to send.

@@ -106,8 +106,8 @@ void Connection::apply(const SessionClosed&) {
     in_core_ = InCore::nothing;
     if (state_ != State::closing_by_client) return;
     flush_confirms();
-    send(amqp::ConnectionCloseOk{});
-    end();
+    for (; closes_ > 0; --closes_) send(amqp::ConnectionCloseOk{});
+    linger();
 }
 
 void Connection::apply(const LoginDecided& decided) { on_login_decided(decided); }

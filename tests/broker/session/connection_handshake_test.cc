@@ -293,6 +293,8 @@ TEST_F(Handshake, ClientMayCloseInTheMiddle) {
     expect_silence();
     give(SessionClosed{kId});
     expect<amqp::ConnectionCloseOk>(0);
+    EXPECT_FALSE(connection->done());
+    connection->on_socket_closed(clock.now());
     EXPECT_TRUE(connection->done());
 }
 

@@ -35,6 +35,37 @@ TEST_F(ConnectionTest, CloseOkWaitsForTheCore) {
     EXPECT_FALSE(connection->done());
     give(SessionClosed{kId});
     expect<amqp::ConnectionCloseOk>(0);
+    EXPECT_FALSE(connection->done());
+    connection->on_socket_closed(clock.now());
+    EXPECT_TRUE(connection->done());
+}
+
+TEST_F(ConnectionTest, AfterCloseOkTheSocketIsTheClientsToClose) {
+    open_channel(1);
+    receive(0, amqp::ConnectionClose{200, "", 0, 0});
+    expect_command<CloseSession>();
+    receive(0, amqp::ConnectionClose{200, "", 0, 0});
+    give(SessionClosed{kId});
+    for (int i = 0; i < 2; ++i) expect<amqp::ConnectionCloseOk>(0);
+    receive(publish_frames(1, "x", "key", "late"));
+    receive(0, amqp::ConnectionClose{200, "", 0, 0});
+    expect<amqp::ConnectionCloseOk>(0);
+    expect_silence();
+    expect_no_command();
+    EXPECT_TRUE(connection->wants_read());
+    EXPECT_FALSE(connection->done());
+    connection->on_socket_closed(clock.now());
+    EXPECT_TRUE(connection->done());
+}
+
+TEST_F(ConnectionTest, ClientThatKeepsItsSocketAfterCloseOkLosesItInThirtySeconds) {
+    receive(0, amqp::ConnectionClose{200, "", 0, 0});
+    expect_command<CloseSession>();
+    give(SessionClosed{kId});
+    expect<amqp::ConnectionCloseOk>(0);
+    advance(Milliseconds(29'999));
+    EXPECT_FALSE(connection->done());
+    advance(Milliseconds(1));
     EXPECT_TRUE(connection->done());
 }
 
@@ -102,6 +133,8 @@ TEST_F(ConnectionTest, ClosesThatCrossAreBothAnswered) {
     give(SessionClosed{kId});
     receive(0, amqp::ConnectionClose{200, "", 0, 0});
     expect<amqp::ConnectionCloseOk>(0);
+    EXPECT_FALSE(connection->done());
+    receive(0, amqp::ConnectionCloseOk{});
     EXPECT_TRUE(connection->done());
 }
 
