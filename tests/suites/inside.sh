@@ -11,10 +11,7 @@ hostname localhost
 rm -rf "$SUITE_NODE"
 mkdir -p "$SUITE_NODE"
 
-start_leveret() {
-    "$LEVERET" serve --data-dir "$SUITE_NODE/data" --set listeners.tcp.default=5672 \
-        >"$SUITE_NODE/log" 2>&1 &
-}
+start_leveret() { bash "$SUITES_DIR/start_leveret.sh"; }
 
 start_rabbitmq() {
     mkdir -p "$SUITE_NODE/home"
