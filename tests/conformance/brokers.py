@@ -17,10 +17,10 @@ import leveret_broker  # noqa: E402  (what starts and kills `leveret serve` for 
 
 
 def _run(command, env=None):
-    """(exit code, lines of both outputs)"""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    """(exit code, what it printed); what it says on stderr is its own way of saying it."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                           env={**os.environ, **(env or {})}, preexec_fn=leveret_broker.die_with_parent)
-    return done.returncode, [line.rstrip() for line in done.stdout.split("\n") if line.strip()]
+    return done.returncode, done.stdout
 
 
 class Leveret:

@@ -12,6 +12,7 @@ which make them unique to the case and have them deleted behind it.
 """
 
 import importlib
+import json
 import sys
 import time
 from pathlib import Path
@@ -55,6 +56,17 @@ def load_all():
     for path in sorted(HERE.glob("*_cases.py")):
         importlib.import_module(path.stem)
     return CASES
+
+
+def _canonical(output):
+    """Lines; JSON as a line an element, keys and elements sorted, what only tells the node left out."""
+    try:
+        value = json.loads(output)
+    except ValueError:
+        return [line.rstrip() for line in output.split("\n") if line.strip()]
+    items = value if isinstance(value, list) else [value]
+    return sorted(json.dumps({key: inner for key, inner in item.items() if key != "node"}
+                             if isinstance(item, dict) else item, sort_keys=True) for item in items)
 
 
 class Case:
@@ -106,14 +118,33 @@ class Case:
         return connection.log_in(**login)
 
     def ctl(self, *words):
-        """rabbitmqctl, or leveret ctl with the same words; its exit code and what it prints are written down."""
+        """rabbitmqctl, or leveret ctl with the same words; what it prints and its exit code are written down."""
         self.log.add("ctl " + " ".join(word if word and " " not in word else repr(word)
                                        for word in words))
         code, output = self.broker.ctl(*words)
-        for line in output:
+        for line in _canonical(output) if code == 0 else ():
             self.log.add(f"  | {line}")
         if code != 0:
             self.log.add(f"  exit {code}")
+
+    def vhost(self, name="v"):
+        """A virtual host of the case's own, in which guest may do all."""
+        full = self.name(name)
+        self.note(f"vhost {full}")
+        self.broker.ctl("add_vhost", full)
+        self.broker.ctl("set_permissions", "-p", full, "guest", ".*", ".*", ".*")
+        self.defer("delete_vhost", full)
+        return full
+
+    def user(self, name, vhost=None, permissions=None):
+        """A user of the case's own, whose password is pw."""
+        full = self.name(name)
+        self.note(f"user {full}" + (f" with {permissions} in {vhost}" if permissions else ""))
+        self.broker.ctl("add_user", full, "pw")
+        if permissions:
+            self.broker.ctl("set_permissions", "-p", vhost, full, *permissions)
+        self.defer("delete_user", full)
+        return full
 
     def defer(self, *words):
         """A ctl command for the end of the case, whatever happens; nothing of it is written down."""

@@ -247,7 +247,6 @@ def main():
         return 0
     if options.report:
         report.write(transcripts, read_recording, recording_path, pending_names())
-        return 0
     return failures != 0
 
 
