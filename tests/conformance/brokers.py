@@ -88,12 +88,14 @@ class RabbitMq(Foreign):
     BIN = Path("/usr/lib/rabbitmq/bin")
     PLUGINS = "[rabbitmq_consistent_hash_exchange]."
 
-    def __init__(self, settings=()):
+    def __init__(self, settings=(), advanced="[]."):
+        """`settings` are lines of rabbitmq.conf, `advanced` is Erlang for what has no such line."""
         self.directory = Path(tempfile.mkdtemp(prefix="rabbitmq-conformance-"))
         ports = _free_ports(3)
         super().__init__(f"amqp://127.0.0.1:{ports[0]}", str(self.BIN / "rabbitmqctl"))
         (self.directory / "rabbitmq.conf").write_text(
             "\n".join(["disk_free_limit.absolute = 1MB", *settings, ""]))
+        (self.directory / "advanced.config").write_text(advanced)
         (self.directory / "plugins").write_text(self.PLUGINS)
         self._env = {
             "HOME": str(self.directory), "RABBITMQ_NODENAME": f"conformance{os.getpid()}@localhost",
@@ -103,6 +105,7 @@ class RabbitMq(Foreign):
             "RABBITMQ_MNESIA_BASE": str(self.directory / "mnesia"),
             "RABBITMQ_LOG_BASE": str(self.directory / "log"),
             "RABBITMQ_CONFIG_FILE": str(self.directory / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.directory / "advanced.config"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.directory / "plugins"),
             "RABBITMQ_PID_FILE": str(self.directory / "pid")}
         self._process = None
@@ -110,10 +113,13 @@ class RabbitMq(Foreign):
     def start(self):
         with open(self.directory / "out", "wb") as out:
             self._process = leveret_broker.spawn([str(self.BIN / "rabbitmq-server")], stdout=out,
-                                                 stderr=out, env={**os.environ, **self._env})
+                                                 stderr=out, cwd=self.directory,
+                                                 env={**os.environ, **self._env})
         while _run([*self._ctl, "-q", "await_startup"], self._env)[0] != 0:
             if self._process.poll() is not None:
-                raise RuntimeError((self.directory / "out").read_text())
+                said = (self.directory / "out").read_text()
+                self.stop()
+                raise RuntimeError(said)
             time.sleep(0.5)
         return self
 

@@ -92,11 +92,15 @@ def run_topic(topic, chosen, broker):
     return got
 
 
-def settings_of(topic):
-    """(settings for Leveret, settings for RabbitMQ, needs a data directory) as the topic's file says."""
+def start_leveret(topic):
+    """With a data directory where the topic's file says DURABLE."""
+    return brokers.Leveret(durable=getattr(sys.modules[f"{topic}_cases"], "DURABLE", False)).start()
+
+
+def rabbitmq_settings(topic):
+    """(lines of rabbitmq.conf, advanced.config) as the topic's file asks for."""
     module = sys.modules[f"{topic}_cases"]
-    return (getattr(module, "LEVERET_SETTINGS", ()), getattr(module, "RABBITMQ_SETTINGS", ()),
-            getattr(module, "DURABLE", False))
+    return getattr(module, "RABBITMQ_SETTINGS", ()), getattr(module, "RABBITMQ_ADVANCED", "[].")
 
 
 def diff(expected, got, of="RabbitMQ", and_of="Leveret"):
@@ -134,8 +138,7 @@ def against_leveret(topics, options):
     failures, total, transcripts = 0, 0, {}
     pending = pending_names()
     for topic, chosen in topics.items():
-        settings, _, durable = settings_of(topic)
-        broker = brokers.Leveret(settings, durable).start()
+        broker = start_leveret(topic)
         got = run_topic(topic, chosen, broker)
         problem = broker.stop()
         transcripts.update(got)
@@ -172,7 +175,7 @@ def against_rabbitmq(topics, options):
     changed = 0
     for settings, group in by_rabbitmq_settings(topics).items():
         broker = (brokers.Foreign(options.url, options.ctl) if options.url
-                  else brokers.RabbitMq(settings).start())
+                  else brokers.RabbitMq(*settings).start())
         try:
             for topic, chosen in group:
                 changed += record_topic(topic, chosen, broker, options)
@@ -185,7 +188,7 @@ def against_rabbitmq(topics, options):
 def by_rabbitmq_settings(topics):
     groups = collections.OrderedDict()
     for topic, chosen in topics.items():
-        groups.setdefault(tuple(settings_of(topic)[1]), []).append((topic, chosen))
+        groups.setdefault(rabbitmq_settings(topic), []).append((topic, chosen))
     return groups
 
 
