@@ -272,18 +272,17 @@ def content_longer_than_declared(t):
 def content_on_two_channels(t):
     """Channels' frames may be mixed."""
     connection = t.connect()
-    connection.channel().declare(t.q("q"))
-    connection.channel()
     for channel in (1, 2):
-        connection.send_frame(wire.METHOD, channel, _method("basic.publish", routing_key=t.q("q")),
+        connection.channel().declare(t.q(f"q{channel}"))
+        connection.send_frame(wire.METHOD, channel,
+                              _method("basic.publish", routing_key=t.q(f"q{channel}")),
                               f"basic.publish on channel {channel}")
     for channel in (1, 2):
         connection.send_frame(wire.HEADER, channel, wire.content_header(2, {}), f"header on {channel}")
     for channel in (2, 1, 2, 1):
         connection.send_frame(wire.BODY, channel, b"%d" % channel, f"an octet on {channel}")
-    connection.channels[1].until_ready(t.q("q"), 2)
-    connection.channels[1].get(t.q("q"))
-    connection.channels[1].get(t.q("q"))
+    for channel in (1, 2):
+        connection.channels[channel].get(t.q(f"q{channel}"))
 
 
 @case("1.1/content-assembly", differs="RabbitMQ crashes on it and says INTERNAL_ERROR; Leveret says what is wrong")

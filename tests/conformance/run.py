@@ -61,12 +61,17 @@ def pending_names():
     return {line.strip() for line in lines if line.strip() and not line.startswith("#")}
 
 
+def is_as_declared(info, got):
+    return info.differs and \
+        read_recording(recording_path(info.topic, "leveret")).get(info.name) == got
+
+
 def write_pending(transcripts):
     """Names every case that ran and is not the same; those that did not run stay as they are."""
     names = pending_names() - set(transcripts)
     for name, lines in transcripts.items():
         info = cases.CASES[name]
-        if not info.differs and read_recording(recording_path(info.topic)).get(name) != lines:
+        if read_recording(recording_path(info.topic)).get(name) != lines and not is_as_declared(info, lines):
             names.add(name)
     (HERE / "pending.txt").write_text(
         "# Cases that are to become the same as RabbitMQ and are not yet. Who makes one the same takes its name out.\n"
@@ -139,8 +144,10 @@ def against_leveret(topics, options):
     pending = pending_names()
     for topic, chosen in topics.items():
         broker = start_leveret(topic)
-        got = run_topic(topic, chosen, broker)
-        problem = broker.stop()
+        try:
+            got = run_topic(topic, chosen, broker)
+        finally:
+            problem = broker.stop()
         transcripts.update(got)
         recorded = read_recording(recording_path(topic))
         if options.print:
@@ -247,10 +254,9 @@ def main():
     failures, transcripts = against_leveret(topics, options)
     if options.write_pending:
         write_pending(transcripts)
-        return 0
     if options.report:
         report.write(transcripts, read_recording, recording_path, pending_names())
-    return failures != 0
+    return failures != 0 and not options.write_pending
 
 
 if __name__ == "__main__":
