@@ -218,11 +218,12 @@ def length_and_ttl_dead_letter_in_order(t):
 
 @case("1.2/max-length", "1.3/tx")
 def length_reject_publish_in_tx(t):
-    """In a transaction a rejected publish is dropped without a word; the commit is fine."""
-    channel = t.connect().channel()
+    """In a transaction a rejected publish makes the commit fail, and what was not rejected stays."""
+    connection = t.connect()
+    channel = connection.channel()
     channel.declare(t.q("q"), {"x-max-length": 1, "x-overflow": "reject-publish"})
     channel.call("tx.select")
     channel.publish("", t.q("q"), "1")
     channel.publish("", t.q("q"), "2")
     channel.call("tx.commit")
-    _get_all(channel, t.q("q"), 2)
+    _get_all(connection.channel(), t.q("q"), 2)

@@ -103,14 +103,15 @@ def priority_and_length(t):
 
 @case("1.2/priority", "1.2/expiration")
 def priority_and_expiration(t):
-    """Expiry works at the head of each level."""
+    """Expiry waits for the head of the queue, not of each level."""
     channel = t.connect().channel(awaits_confirms=True)
     channel.declare(t.q("q"), {"x-max-priority": 5})
     channel.publish("", t.q("q"), "high, lives", {"priority": 5})
     channel.publish("", t.q("q"), "low, dies", {"priority": 1, "expiration": "20"})
     channel.publish("", t.q("q"), "low, lives", {"priority": 1})
     channel.publish("", t.q("q"), "low, dies behind", {"priority": 1, "expiration": "20"})
-    channel.until_ready(t.q("q"), 3)
+    t.at_least_ms(100)
+    channel.passive(t.q("q"))
     _get_all(channel, t.q("q"), 4)
 
 
