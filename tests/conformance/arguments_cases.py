@@ -108,7 +108,7 @@ def invalid_on_classic(t):
                   {"x-max-age": "1D"}, {"x-stream-max-segment-size-bytes": 1000000},
                   {"x-max-in-memory-length": 1}, {"x-max-in-memory-bytes": 1},
                   {"x-initial-cluster-size": 1}, {"x-queue-leader-locator": "zzz"},
-                  {"x-queue-leader-locator": "client-local"}, {"x-queue-master-locator": "zzz"},
+                  {"x-queue-leader-locator": "client-local"},
                   {"x-queue-master-locator": "min-masters"}, {"x-queue-version": 2},
                   {"x-queue-version": 3}, {"x-queue-version": "2"}, {"x-consumer-timeout": 1000})
 

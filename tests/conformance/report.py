@@ -1,5 +1,6 @@
 """REPORT.md: every case, what RabbitMQ and Leveret do, and whether that is the same."""
 
+import os
 from pathlib import Path
 
 import cases
@@ -7,13 +8,19 @@ import rows
 
 PATH = Path(__file__).resolve().parent / "REPORT.md"
 _CELL = 150
+_HEAD = 20
 
 
 def first_difference(expected, got):
     """The first lines of the two transcripts that are not equal."""
     at = next((i for i, pair in enumerate(zip(expected, got)) if pair[0] != pair[1]),
               min(len(expected), len(got)))
-    return [lines[at] if at < len(lines) else "(nothing more)" for lines in (expected, got)]
+    pair = [lines[at] if at < len(lines) else "(nothing more)" for lines in (expected, got)]
+    same = len(os.path.commonprefix(pair))
+    if same < _CELL // 2:
+        return pair
+    head = pair[0][:_HEAD]  # who said what; then from shortly before where they part
+    return [f"{head}...{line[max(same - _HEAD, _HEAD):]}" for line in pair]
 
 
 def cell(text):

@@ -240,6 +240,8 @@ def main():
     for flag in ("--write-pending", "--record", "--live", "--report", "--rows", "--print", "--record-differences"):
         parser.add_argument(flag, action="store_true")
     options = parser.parse_args()
+    if options.report and (options.topic or options.case):
+        parser.error("a report is of all cases")
     sys.stdout.reconfigure(line_buffering=True)
     threading.stack_size(1 << 20)
     if options.rows:
