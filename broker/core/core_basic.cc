@@ -113,7 +113,16 @@ Done CoreState::consume(ChannelState& channel, Consume& command) {
     const auto found = readable_queue(channel, method.queue);
     if (found.has_error()) return found.error();
     Queue& queue = **found;
-    if (queue.has_exclusive_consumer || (method.exclusive && !queue.machine.consumers().empty())) {
+    if (queue.settings.type == QueueType::quorum && channel.credit.limit) {
+        return AmqpError{
+            ReplyCode::not_implemented,
+            fmt::format(
+                "queue '{}' in vhost '{}' does not support global qos",
+                queue.name,
+                queue.vhost->name())};
+    }
+    const bool shared = queue.settings.single_active_consumer || !queue.machine.consumers().empty();
+    if (queue.has_exclusive_consumer || (method.exclusive && shared)) {
         return AmqpError{
             ReplyCode::access_refused,
             fmt::format(
@@ -217,6 +226,15 @@ Done CoreState::basic(ChannelState& channel, const amqp::BasicGet& method) {
     const auto found = readable_queue(channel, method.queue);
     if (found.has_error()) return found.error();
     Queue& queue = **found;
+    if (queue.settings.type == QueueType::quorum && queue.settings.single_active_consumer) {
+        return AmqpError{
+            ReplyCode::resource_locked,
+            fmt::format(
+                "cannot obtain access to locked queue '{}' in vhost '{}'. basic.get operations are "
+                "not supported by quorum queues with single active consumer",
+                queue.name,
+                queue.vhost->name())};
+    }
     touch(queue);
     if (queue.machine.ready() == 0) {
         reply(channel, amqp::BasicGetEmpty{});

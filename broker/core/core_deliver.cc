@@ -170,6 +170,8 @@ void CoreState::give_back(Queue& queue, std::vector<QueuedMessage> entries) {
     std::vector<QueuedMessage> in_place;
     std::vector<QueuedMessage> to_tail;
     const auto& limit = queue.settings.delivery_limit;
+    // Where quorum queues of 3.10 put what comes back, if it was handed out.
+    const bool to_the_tail = queue.settings.type == QueueType::quorum;
     const std::uint64_t returns_max =
         limit ? 0 : queue.settings.poison_returns_max.value_or(options_.poison_returns_max);
     for (QueuedMessage& entry : entries) {
@@ -177,7 +179,8 @@ void CoreState::give_back(Queue& queue, std::vector<QueuedMessage> entries) {
             discard(queue, std::move(entry), DeathReason::delivery_limit);
             continue;
         }
-        const bool poison = returns_max && entry.return_count >= returns_max;
+        const bool poison = (returns_max && entry.return_count >= returns_max) ||
+                            (to_the_tail && entry.delivery_count > 0);
         (poison ? to_tail : in_place).push_back(std::move(entry));
     }
     const bool on_disk = commits_.enabled() && queue.persistent;
@@ -244,6 +247,8 @@ void CoreState::take_back(UnackedList& list, DeliveryIndex end, Adjust&& adjust)
 void CoreState::release(Credit& credit, std::uint64_t amount) {
     credit.give_back(amount);
     if (credit.parked.empty() || !credit.available()) return;
+    // Who was served last parked first: now it is the others' turn.
+    std::rotate(credit.parked.begin(), credit.parked.begin() + 1, credit.parked.end());
     for (Consumer* const consumer : std::exchange(credit.parked, {})) {
         consumer->queue->machine.unpark(*consumer);
         list_to_run(*consumer->queue);

@@ -294,6 +294,8 @@ void CoreState::run(Waiter& waiter) {
         }
     } else if (auto* const reclaim = std::get_if<Waiter::Reclaim>(&waiter.action)) {
         output_.store.push_back(reclaim->request);
+    } else if (auto* const gone = std::get_if<Waiter::ConsumerGone>(&waiter.action)) {
+        if (find_channel(key)) effects(key.lane).push_back(gone->effect);
     } else if (auto* const done = std::get_if<Waiter::Administered>(&waiter.action)) {
         output_.answers.push_back(std::move(done->answer));
     } else if (auto* const ready = std::get_if<Waiter::SnapshotReady>(&waiter.action)) {

@@ -49,6 +49,10 @@ struct Waiter {
     struct Administered {
         AdminAnswer answer;
     };
+    /// Its consumer learns that the queue has gone.
+    struct ConsumerGone {
+        ConsumerCancelled effect;
+    };
     struct SnapshotReady {
         std::unique_ptr<storage::StateSnapshot> snapshot;
     };

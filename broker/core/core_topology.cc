@@ -430,6 +430,16 @@ Done CoreState::topology(ChannelState& channel, const amqp::QueueDelete& method)
     if (queue->owner && queue->owner != &session) return locked(*queue);
     const Done right = check_right(session, Right::configure, "queue", queue->name);
     if (right.has_error()) return right;
+    if (queue->settings.type == QueueType::quorum && (method.if_empty || method.if_unused)) {
+        return AmqpError{
+            ReplyCode::not_implemented,
+            fmt::format(
+                "cannot delete queue '{}' in vhost '{}'. queue.delete operations with {} flag set "
+                "are not supported by quorum queues",
+                queue->name,
+                session.vhost->name(),
+                method.if_unused ? "if-unused" : "if-empty")};
+    }
     const auto refuse = [&](const char* why) {
         return AmqpError{
             ReplyCode::precondition_failed,
@@ -437,15 +447,14 @@ Done CoreState::topology(ChannelState& channel, const amqp::QueueDelete& method)
     };
     if (method.if_unused && !queue->machine.consumers().empty()) return refuse("in use");
     if (method.if_empty && queue->machine.ready() > 0) return refuse("not empty");
+    // The answer first: the end of its own consumers reaches the channel after it.
     const auto count = static_cast<std::uint32_t>(queue->machine.ready());
-    const bool persistent = queue->persistent;
-    delete_queue(*queue);
-    if (persistent) channel.last_ticket = commits_.ticket();
-    if (method.no_wait) return {};
-    if (persistent)
+    if (queue->persistent) channel.last_ticket = commits_.ticket();
+    if (!method.no_wait && queue->persistent)
         reply_when_durable(channel, amqp::QueueDeleteOk{count});
-    else
+    else if (!method.no_wait)
         reply(channel, amqp::QueueDeleteOk{count});
+    delete_queue(*queue);
     return {};
 }
 
@@ -454,8 +463,11 @@ void CoreState::delete_queue(Queue& queue) {
     for (Consumer* const consumer : consumers) {
         ChannelState& channel = *consumer->channel;
         remove_consumer(*consumer);
-        effects(channel.session->lane)
-            .push_back(ConsumerCancelled{channel.session->id, channel.id, consumer->slot});
+        ConsumerCancelled cancelled{channel.session->id, channel.id, consumer->slot};
+        if (queue.persistent && commits_.enabled())
+            wait({commits_.ticket(), key_of(channel), Waiter::ConsumerGone{cancelled}});
+        else
+            effects(channel.session->lane).push_back(cancelled);
     }
     if (queue.owner) std::erase(queue.owner->exclusive_queues, queue.uid);
     commits_.forget(queue);

@@ -236,6 +236,11 @@ bool QueueMachine::eligible(Consumer& consumer, Time now) {
             return false;
         }
     }
+    // A channel's window holds back its no-ack consumers too, though they take nothing of it.
+    if (consumer.no_ack && !consumer.channel_credit->available()) {
+        park(consumer, *consumer.channel_credit);
+        return false;
+    }
     if (consumer.session_credit->available()) return true;
     park(consumer, *consumer.session_credit);
     return false;

@@ -93,6 +93,12 @@ AmqpResult<void> Channel::check_publish(
                 scan.user_id,
                 session_.user));
     }
+    if (scan.delivery_mode > amqp::kPersistent ||
+        (scan.delivery_mode == 0 && scan.has(amqp::property::kDeliveryMode))) {
+        return publish_error(
+            ReplyCode::precondition_failed,
+            fmt::format("invalid message: {{delivery_mode_unknown,{}}}", scan.delivery_mode));
+    }
     if (scan.has(amqp::property::kExpiration)) {
         const auto parsed = parse_expiration(scan.expiration);
         if (const Bytes* const wrong = std::get_if<Bytes>(&parsed)) {
