@@ -57,8 +57,8 @@ struct Waiter {
         std::unique_ptr<storage::StateSnapshot> snapshot;
     };
     std::variant<
-        ConfirmRun, HeldReply, ChannelDone, SessionDone, QueueOpened, Reclaim, Administered,
-        SnapshotReady>
+        ConfirmRun, HeldReply, ChannelDone, SessionDone, QueueOpened, Reclaim, ConsumerGone,
+        Administered, SnapshotReady>
         action;
 };
 
