@@ -8,6 +8,7 @@
 #include "broker/core/queue.h"
 #include "broker/core/topology.h"
 #include "broker/core/turn.h"
+#include "protocol/base/clock.h"
 #include "storage/record.h"
 
 #include <deque>

@@ -4,11 +4,9 @@
 #include "broker/core/command.h"
 #include "broker/core/credit.h"
 #include "broker/core/ring.h"
-#include "protocol/base/clock.h"
 #include "storage/types.h"
 
 #include <limits>
-#include <optional>
 
 namespace lvt::broker {
 
@@ -78,7 +76,9 @@ private:
 };
 
 /// How many messages an ack-mode consumer without basic.qos may have in hand (design 7.2). It starts small and doubles when
-/// the client shows that it works in bulk: it has acked a whole window and had nothing left, or it acks nothing at all for a while.
+/// the client shows that it works in bulk: it has acked a whole window and had nothing left, or it acks nothing at all for so long
+/// that it waits for more. The wait is counted in ticks of the core's timer, not by the clock: where the whole machine is late, the
+/// client is too, and that says nothing of how it works.
 class SlowStart {
 public:
     SlowStart() = default;
@@ -90,35 +90,41 @@ public:
         return window_ ? window_ : std::numeric_limits<std::uint64_t>::max();
     }
     /// The window has just become full.
-    void on_full(Milliseconds now) {
-        if (full_since_) return;
-        full_since_ = now;
-    }
+    void on_full() { full_ = true; }
+    bool full() const { return full_; }
     /// `count` were acked; `in_hand` are left.
     void on_settled(std::uint64_t count, std::uint64_t in_hand) {
-        full_since_.reset();
+        full_ = in_bulk_ = false;
+        ticks_ = 0;
         settled_ += count;
-        if (in_hand == 0 && settled_ >= window_) grow();
+        if (in_hand == 0 && settled_ >= window_) grow(2);
     }
-    /// True where the window has been full for `interval` without any ack: it has doubled.
-    bool on_time(Milliseconds now, Milliseconds interval) {
-        if (!full_since_ || now < *full_since_ + interval) return false;
-        grow();
+    /// True where the window has been full without any ack for long enough: it has grown.
+    bool on_tick() {
+        if (!full_ || (!in_bulk_ && ++ticks_ < kPatienceTicks)) return false;
+        // The first proof is the dear one: a client that is busy with what it has must not look like one that waits.
+        grow(in_bulk_ ? 4 : 2);
+        in_bulk_ = true;
         return true;
     }
-    std::optional<Milliseconds> full_since() const { return full_since_; }
 
 private:
-    void grow() {
+    static constexpr std::uint8_t kPatienceTicks = 4;
+
+    void grow(std::uint64_t factor) {
         constexpr std::uint64_t kWindowMax = std::uint64_t{1} << 40;
-        if (window_ < kWindowMax) window_ *= 2;
+        if (window_ < kWindowMax) window_ *= factor;
         settled_ = 0;
-        full_since_.reset();
+        full_ = false;
+        ticks_ = 0;
     }
 
     std::uint64_t window_ = 0;
     std::uint64_t settled_ = 0;
-    std::optional<Milliseconds> full_since_;
+    bool full_ = false;
+    /// It grew by time, and no ack has come since.
+    bool in_bulk_ = false;
+    std::uint8_t ticks_ = 0;
 };
 
 enum class ConsumerState : std::uint8_t {

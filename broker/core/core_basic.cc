@@ -81,7 +81,7 @@ Done CoreState::basic(ChannelState& channel, const amqp::TxRollback&) {
     if (channel.mode != ChannelMode::transaction) {
         return precondition_failed("channel is not transactional");
     }
-    channel.transaction.clear();
+    channel.transaction = {};
     reply(channel, amqp::TxRollbackOk{});
     return {};
 }
@@ -213,12 +213,18 @@ void CoreState::perform(Recover& command) {
     for (auto& consumer : channel->consumers) {
         if (!consumer) continue;
         const std::uint64_t before = consumer->unacked.count();
-        return_below(consumer->unacked, encoded(consumer->slot));
+        for (const DeliveryRange range :
+             outside_transaction(*channel, consumer->slot, encoded(consumer->slot))) {
+            return_range(consumer->unacked, range);
+        }
         const std::uint64_t count = before - consumer->unacked.count();
         release(consumer->prefetch, count);
         release(channel->credit, count);
     }
-    return_below(channel->gets, channel->gets.next_index());
+    for (const DeliveryRange range :
+         outside_transaction(*channel, 0, channel->gets.next_index())) {
+        return_range(channel->gets, range);
+    }
     if (!command.no_wait) reply(*channel, amqp::BasicRecoverOk{});
 }
 

@@ -60,7 +60,7 @@ void CoreState::run_queue(Queue& queue) {
 void CoreState::hand_out(Queue& queue) {
     if (!may_hand_out(queue)) return;
     const bool counted = queue.settings.type == QueueType::quorum;
-    while (auto hand_out = queue.machine.hand_out(now_)) {
+    while (auto hand_out = queue.machine.hand_out()) {
         Consumer& consumer = *hand_out->consumer;
         ChannelState& channel = *consumer.channel;
         SessionState& session = *channel.session;
@@ -98,7 +98,7 @@ void CoreState::perform(Settle& command) {
     ChannelState* const channel = addressed(command.session, command.channel);
     if (!channel || deferred(*channel, command)) return;
     if (channel->mode == ChannelMode::transaction) {
-        channel->transaction.push_back(command);
+        channel->transaction.settles.push_back(command);
         return;
     }
     settle(*channel, command);
@@ -217,7 +217,7 @@ bool CoreState::counts_as_failed(const ChannelState& channel, const Unacked& una
 }
 
 void CoreState::return_all(ChannelState& channel, UnackedList& list, DeliveryIndex encoded) {
-    take_back(list, list.next_index(), [&](Unacked& unacked) {
+    take_back(list, {0, list.next_index()}, [&](Unacked& unacked) {
         if (unacked.index >= encoded) {
             unacked.entry.delivered = unacked.was_delivered;
             --unacked.entry.delivery_count;
@@ -227,14 +227,14 @@ void CoreState::return_all(ChannelState& channel, UnackedList& list, DeliveryInd
     });
 }
 
-void CoreState::return_below(UnackedList& list, DeliveryIndex end) {
-    take_back(list, end, [](Unacked&) {});
+void CoreState::return_range(UnackedList& list, DeliveryRange range) {
+    take_back(list, range, [](Unacked&) {});
 }
 
 template <class Adjust>
-void CoreState::take_back(UnackedList& list, DeliveryIndex end, Adjust&& adjust) {
+void CoreState::take_back(UnackedList& list, DeliveryRange range, Adjust&& adjust) {
     std::map<storage::QueueUid, std::vector<QueuedMessage>> returned;
-    list.take_range(0, end, [&](Unacked&& unacked) {
+    list.take_range(range.first, range.end, [&](Unacked&& unacked) {
         Queue* const queue = topology_.find_queue(unacked.queue);
         if (!queue) return;
         --queue->unacked;
@@ -257,8 +257,7 @@ void CoreState::release(Credit& credit, std::uint64_t amount) {
 
 void CoreState::arm_slow_start(Consumer& consumer) {
     consumer.slow_start_armed = true;
-    slow_starts_.emplace_back(
-        *consumer.slow_start.full_since() + options_.slow_start_interval, consumer.id);
+    slow_starts_.emplace_back(now_.monotonic + options_.slow_start_interval, consumer.id);
 }
 
 void CoreState::run_slow_start() {
@@ -268,9 +267,9 @@ void CoreState::run_slow_start() {
         if (found == consumers_.end()) continue;
         Consumer& consumer = *found->second;
         consumer.slow_start_armed = false;
-        if (consumer.slow_start.on_time(now_.monotonic, options_.slow_start_interval)) {
+        if (consumer.slow_start.on_tick()) {
             release(consumer.prefetch, 0);
-        } else if (consumer.slow_start.full_since()) {
+        } else if (consumer.slow_start.full()) {
             arm_slow_start(consumer);
         }
     }

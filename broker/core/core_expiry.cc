@@ -144,7 +144,7 @@ bool CoreState::refuses(Queue& queue, const Message& message) {
         (settings.max_length_bytes &&
          queue.machine.ready_body_bytes() + message.body().size() > *settings.max_length_bytes);
     if (!full) return false;
-    return !may_hand_out(queue) || !queue.machine.would_hand_out(now_);
+    return !may_hand_out(queue) || !queue.machine.would_hand_out();
 }
 
 }  // namespace lvt::broker

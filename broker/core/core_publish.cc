@@ -1,4 +1,4 @@
-// Publish, confirm, return, transactions; holding publishers back.
+// Publish, confirm, return; holding publishers back.
 #include "broker/core/core_state.h"
 
 namespace lvt::broker {
@@ -19,34 +19,39 @@ void CoreState::perform(Publish& command) {
     if (!channel || deferred(*channel, command)) return;
     hold_back_if_needed(*channel->session, command.message->persistent());
     if (channel->mode == ChannelMode::transaction) {
-        // A missing exchange fails at once, not at the commit.
-        if (route(*channel, *command.message)) channel->transaction.push_back(std::move(command));
+        if (const Route* const route = this->route(*channel, *command.message)) {
+            publish_at_commit(*channel, command, *route);
+        }
         return;
     }
     publish(*channel, command);
 }
 
 void CoreState::publish(ChannelState& channel, Publish& command) {
-    const Route* const route = this->route(channel, *command.message);
-    if (!route) return;
+    if (const Route* const route = this->route(channel, *command.message)) {
+        publish_to(*route, channel, command);
+    }
+}
+
+bool CoreState::publish_to(const Route& route, ChannelState& channel, Publish& command) {
     ++published_;
     Message& message = *command.message.mutable_get();
     message.set_published_at_ms(static_cast<std::uint64_t>(now_.wall.count()));
-    if (route->queues.empty()) {
+    if (route.queues.empty()) {
         if (command.mandatory) {
             effects(channel.session->lane)
                 .push_back(ReturnMessage{
                     channel.session->id, channel.id, ReplyCode::no_route, command.message});
         }
         if (command.publish_seqno) confirm(channel, command.publish_seqno, false);
-        return;
+        return true;
     }
     targets_.clear();
     bool refused = false;
-    for (std::size_t i = 0; i + 1 < route->queues.size(); ++i) {
-        refused |= !offer(*route->queues[i], command.message);
+    for (std::size_t i = 0; i + 1 < route.queues.size(); ++i) {
+        refused |= !offer(*route.queues[i], command.message);
     }
-    Queue& last = *route->queues.back();
+    Queue& last = *route.queues.back();
     if (!message.persistent() || !commits_.enabled()) {
         refused |= !offer(last, std::move(command.message));
     } else {
@@ -57,11 +62,12 @@ void CoreState::publish(ChannelState& channel, Publish& command) {
             channel.last_ticket = commits_.ticket();
         }
     }
-    if (!command.publish_seqno) return;
+    if (!command.publish_seqno) return !refused;
     if (refused)
         refuse(channel, command.publish_seqno);
     else
         confirm(channel, command.publish_seqno, !targets_.empty());
+    return !refused;
 }
 
 /// False where the queue has no room and says so.
@@ -206,21 +212,6 @@ void CoreState::release_held_back() {
                 effects(session->lane).push_back(Throttle{session->id, false});
         }
     }
-}
-
-/// All of it in one turn, so in one commit: atomic over its queues (design rule 10).
-void CoreState::commit_transaction(ChannelState& channel) {
-    std::vector<LaneCommand> commands = std::move(channel.transaction);
-    channel.transaction.clear();
-    const ChannelKey key = key_of(channel);
-    for (LaneCommand& command : commands) {
-        if (auto* const message = std::get_if<Publish>(&command))
-            publish(channel, *message);
-        else
-            settle(channel, std::get<Settle>(command));
-        if (!find_channel(key)) return;
-    }
-    reply_when_durable(channel, amqp::TxCommitOk{});
 }
 
 }  // namespace lvt::broker

@@ -39,6 +39,8 @@ void CoreState::perform(Login& command) {
         decided.reason = "user can only log in via localhost";
     } else {
         decided.accepted = true;
+        decided.impersonator =
+            std::find(user->tags.begin(), user->tags.end(), "impersonator") != user->tags.end();
         auto& slots = sessions_[lane_];
         if (slots.size() <= command.session.slot) slots.resize(command.session.slot + 1);
         auto session = std::make_unique<SessionState>();
@@ -161,8 +163,6 @@ void CoreState::perform(CloseSession& command) {
         tear_down(*channel, progress);
         ticket = std::max(ticket, channel->last_ticket);
     }
-    session->last_channel = nullptr;
-    session->channels.clear();
     for (const storage::QueueUid uid : std::exchange(session->exclusive_queues, {})) {
         if (Queue* const queue = topology_.find_queue(uid)) delete_queue(*queue);
     }
@@ -184,13 +184,15 @@ void CoreState::drain_deferred(SessionState& session, ChannelId id) {
 
 void CoreState::finish_session(SessionState& session, Ticket ticket) {
     const ChannelKey key{session.lane, session.id, {}};
-    sessions_[session.lane][session.id.slot].reset();
-    if (!options_.close_barrier || commits_.durable(ticket)) {
-        effects(key.lane).push_back(SessionClosed{key.session});
-        return;
-    }
+    if (!options_.close_barrier || commits_.durable(ticket)) return forget_session(key);
+    // Its channels stay known until then, for the confirms that come before its end.
     commits_.request();
     wait({ticket, key, Waiter::SessionDone{}});
+}
+
+void CoreState::forget_session(const ChannelKey& key) {
+    sessions_[key.lane][key.session.slot].reset();
+    effects(key.lane).push_back(SessionClosed{key.session});
 }
 
 void CoreState::perform(DeliveriesTaken& command) {
@@ -199,7 +201,7 @@ void CoreState::perform(DeliveriesTaken& command) {
 }
 
 void CoreState::tear_down(ChannelState& channel, const std::vector<SlotProgress>& progress) {
-    channel.transaction.clear();
+    channel.transaction = {};
     const auto encoded = [&](ConsumerSlot slot, const UnackedList& list) {
         for (const SlotProgress& entry : progress) {
             if (entry.slot == slot) return entry.encoded;
@@ -286,7 +288,7 @@ void CoreState::run(Waiter& waiter) {
     } else if (std::holds_alternative<Waiter::ChannelDone>(waiter.action)) {
         finish_channel(key);
     } else if (std::holds_alternative<Waiter::SessionDone>(waiter.action)) {
-        effects(key.lane).push_back(SessionClosed{key.session});
+        forget_session(key);
     } else if (auto* const opened = std::get_if<Waiter::QueueOpened>(&waiter.action)) {
         if (Queue* const queue = topology_.find_queue(opened->queue)) {
             queue->disk.delivering = QueueDurability::Delivering::durable;

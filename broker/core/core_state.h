@@ -2,7 +2,8 @@
 //
 //   core.cc            turns, timers, the doors to the outside
 //   core_sessions.cc   connections and channels: login, open, close, what waits
-//   core_publish.cc    publish, confirm, return, tx
+//   core_publish.cc    publish, confirm, return
+//   core_transaction.cc  tx
 //   core_deliver.cc    hand-outs, settles, returns, paging
 //   core_expiry.cc     what queues do by themselves: expiry, limits, timers
 //   core_dead_letter.cc  what becomes of messages that a queue gives up
@@ -66,6 +67,12 @@ struct Waiter {
 enum class DeathReason { rejected, expired, maxlen, delivery_limit };
 
 using Done = amqp::AmqpResult<void>;
+
+/// [first, end) of a slot.
+struct DeliveryRange {
+    DeliveryIndex first = 0;
+    DeliveryIndex end = 0;
+};
 
 class CoreState final : public storage::RecoveryVisitor {
 public:
@@ -138,6 +145,7 @@ private:
     void finish_channel(const ChannelKey& key);
     void retire_channel(SessionState& session, ChannelId id);
     void finish_session(SessionState& session, Ticket ticket);
+    void forget_session(const ChannelKey& key);
     template <class M>
     void reply(ChannelState& channel, M method);
     /// As reply, when all that was collected so far is durable.
@@ -153,6 +161,8 @@ private:
     /// Null where the channel was failed.
     const Route* route(ChannelState& channel, const Message& message);
     void publish(ChannelState& channel, Publish& command);
+    /// False where a queue refused it.
+    bool publish_to(const Route& route, ChannelState& channel, Publish& command);
     bool offer(Queue& queue, MessagePtr message);
     /// True where the message is to become durable there.
     bool enqueue(Queue& queue, MessagePtr message);
@@ -160,7 +170,13 @@ private:
     void refuse(ChannelState& channel, std::uint64_t seqno);
     void hold_back_if_needed(SessionState& session, bool persistent);
     void release_held_back();
+
+    // core_transaction.cc
+    void publish_at_commit(ChannelState& channel, Publish& command, const Route& route);
     void commit_transaction(ChannelState& channel);
+    /// [0, end) of the slot without what the transaction is to settle; ascending.
+    std::vector<DeliveryRange> outside_transaction(
+        const ChannelState& channel, ConsumerSlot slot, DeliveryIndex end) const;
 
     // core_deliver.cc
     void list_to_run(Queue& queue);
@@ -175,10 +191,10 @@ private:
     bool counts_as_failed(const ChannelState& channel, const Unacked& unacked) const;
     /// The channel ends: everything in hand of a slot goes back; what was never encoded was never given.
     void return_all(ChannelState& channel, UnackedList& list, DeliveryIndex encoded);
-    /// basic.recover: what the client has in hand, [0, end), goes back.
-    void return_below(UnackedList& list, DeliveryIndex end);
+    /// basic.recover: what the client has in hand goes back.
+    void return_range(UnackedList& list, DeliveryRange range);
     template <class Adjust>
-    void take_back(UnackedList& list, DeliveryIndex end, Adjust&& adjust);
+    void take_back(UnackedList& list, DeliveryRange range, Adjust&& adjust);
     void release(Credit& credit, std::uint64_t amount);
     void open_for_delivery(Queue& queue);
     bool may_hand_out(const Queue& queue) const;

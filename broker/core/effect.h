@@ -79,6 +79,8 @@ struct LoginDecided {
     bool accepted = false;
     /// For the log only, where refused.
     Bytes reason;
+    /// May publish with another's user_id.
+    bool impersonator = false;
 };
 
 struct VhostOpened {

@@ -221,11 +221,11 @@ void QueueMachine::park(Consumer& consumer, Credit& on) {
     on.parked.push_back(&consumer);
 }
 
-bool QueueMachine::eligible(Consumer& consumer, Time now) {
+bool QueueMachine::eligible(Consumer& consumer) {
     if (!consumer.no_ack) {
         Credit& own = consumer.prefetch;
         if (own.limit == 0 && own.used >= consumer.slow_start.window()) {
-            consumer.slow_start.on_full(now.monotonic);
+            consumer.slow_start.on_full();
             if (!consumer.slow_start_armed) filled_.push_back(&consumer);
             park(consumer, own);
             return false;
@@ -260,21 +260,21 @@ Consumer& QueueMachine::next_in_round() {
     return *chosen;
 }
 
-bool QueueMachine::would_hand_out(Time now) {
+bool QueueMachine::would_hand_out() {
     if (ready() > 0) return false;
     while (!round_.empty()) {
         Consumer& consumer = next_in_round();
-        if (!eligible(consumer, now)) continue;
+        if (!eligible(consumer)) continue;
         round_.push_front(&consumer);
         return true;
     }
     return false;
 }
 
-std::optional<HandOut> QueueMachine::hand_out(Time now) {
+std::optional<HandOut> QueueMachine::hand_out() {
     while (can_hand_out()) {
         Consumer& consumer = next_in_round();
-        if (!eligible(consumer, now)) continue;
+        if (!eligible(consumer)) continue;
         round_.push_back(&consumer);
         HandOut out{&consumer, *take()};
         if (!consumer.no_ack) {

@@ -123,13 +123,13 @@ public:
     }
     /// Strict round robin among those of the highest priority with credit; parks those without. Nothing where no message is at hand or nobody
     /// may have one.
-    std::optional<HandOut> hand_out(Time now);
+    std::optional<HandOut> hand_out();
     /// Consumers whose slow start window has become full since the last call: they want a look at SlowStart::full_since().
     std::vector<Consumer*> take_filled() { return std::exchange(filled_, {}); }
     /// True where a ready message and a consumer in the round exist.
     bool can_hand_out() const { return !round_.empty() && has_first(); }
     /// True where a message that came now would be handed out at once.
-    bool would_hand_out(Time now);
+    bool would_hand_out();
     /// A consumer in the round could take more than there is at hand.
     bool consumer_waits() const { return !round_.empty(); }
     bool wants_page_in() const { return cold_.active() && (head_.empty() || !higher_.empty()); }
@@ -144,7 +144,7 @@ private:
     void put(QueuedMessage entry);
     void merge(Ring<QueuedMessage>& level, std::vector<QueuedMessage> entries);
     Consumer& next_in_round();
-    bool eligible(Consumer& consumer, Time now);
+    bool eligible(Consumer& consumer);
     void park(Consumer& consumer, Credit& on);
     void swallow(const QueuedMessage& entry);
     void charge(std::uint64_t bytes) {

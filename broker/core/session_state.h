@@ -28,6 +28,19 @@ struct RouteCache {
     }
 };
 
+/// A publish that waits for tx.commit, and the queues that its exchange named when it came. The default exchange names whatever
+/// there is at the commit.
+struct TransactedPublish {
+    Publish publish;
+    std::vector<Bytes> queues;
+};
+
+/// What a channel does at tx.commit, each kind in the order in which it came.
+struct Transaction {
+    std::vector<TransactedPublish> publishes;
+    std::vector<Settle> settles;
+};
+
 enum class ChannelMode : std::uint8_t { plain, confirm, transaction };
 
 struct ChannelState {
@@ -55,8 +68,7 @@ struct ChannelState {
     Bytes last_queue;
     RouteCache route_cache;
 
-    /// tx: publishes and settles until commit.
-    std::vector<LaneCommand> transaction;
+    Transaction transaction;
 
     /// An answer is held back (a commit, a read): what comes after it waits, in order.
     bool waiting = false;

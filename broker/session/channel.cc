@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "protocol/base/assert.h"
+#include "protocol/base/utf8.h"
 
 namespace lvt::broker {
 namespace {
@@ -38,6 +39,19 @@ AmqpError unknown_tag(std::uint64_t delivery_tag) {
         ReplyCode::precondition_failed, fmt::format("unknown delivery tag {}", delivery_tag));
 }
 
+/// RabbitMQ wants UTF-8 everywhere but in basic.publish.
+template <class M>
+bool well_formed_texts(M& method) {
+    bool good = true;
+    if constexpr (!std::is_same_v<M, amqp::BasicPublish>) {
+        method.for_each_field([&](const char*, const auto& field) {
+            if constexpr (std::is_same_v<std::decay_t<decltype(field)>, Bytes>)
+                good = good && is_utf8(field);
+        });
+    }
+    return good;
+}
+
 template <class M>
 constexpr std::uint32_t ids() {
     return std::uint32_t{M::kClassId} << 16 | M::kMethodId;
@@ -49,6 +63,7 @@ constexpr std::uint32_t ids() {
 
 void Channel::open() {
     ASSERT(openable());
+    close_ok_owed_ = crossed_;
     reset();
     state_ = State::open;
     session_.commands.emplace_back(OpenChannel{session_.id, id()});
@@ -63,6 +78,7 @@ void Channel::reset() {
     last_seqno_ = last_tag_ = 0;
     confirms_ = {};
     tags_.clear();
+    uncommitted_.clear();
     got_ = 0;
     consumers_.clear();
     free_slots_.clear();
@@ -157,6 +173,8 @@ AmqpResult<void> Channel::on_method(amqp::Method&& any) {
     return std::visit(
         [&](auto&& method) -> AmqpResult<void> {
             using M = std::decay_t<decltype(method)>;
+            if (!well_formed_texts(method))
+                return AmqpError{ReplyCode::frame_error, "Malformed UTF-8 in shortstr"};
             if constexpr (std::is_same_v<M, amqp::BasicPublish>) {
                 if (method.immediate)
                     return error_of<M>(ReplyCode::not_implemented, "immediate=true");
@@ -166,6 +184,8 @@ AmqpResult<void> Channel::on_method(amqp::Method&& any) {
                 // Numbers count from the select on, whatever is pipelined behind it.
                 if constexpr (std::is_same_v<M, amqp::ConfirmSelect>) confirming_ = true;
                 if constexpr (std::is_same_v<M, amqp::TxSelect>) transactional_ = true;
+                if constexpr (std::is_same_v<M, amqp::TxCommit>) commit_tags();
+                if constexpr (std::is_same_v<M, amqp::TxRollback>) restore_tags();
                 perform(std::move(method));
                 return {};
             } else if constexpr (std::is_same_v<M, amqp::BasicConsume>) {
@@ -195,7 +215,8 @@ AmqpResult<void> Channel::on_method(amqp::Method&& any) {
                 return {};
             } else if constexpr (std::is_same_v<M, amqp::ChannelCloseOk>) {
                 // Late, of a channel.close that crossed the client's own.
-                return {};
+                if (std::exchange(close_ok_owed_, false)) return {};
+                return error_of<M>(ReplyCode::command_invalid, "unimplemented method");
             } else if constexpr (std::is_same_v<M, amqp::ChannelOpen>) {
                 return error_of<M>(ReplyCode::channel_error, "second 'channel.open' seen");
             } else {

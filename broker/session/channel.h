@@ -125,6 +125,10 @@ private:
     /// False where the tag is unknown.
     bool settle(std::uint64_t delivery_tag, bool multiple, Outcome outcome);
     void emit_settle(const DeliveryRun& run, Outcome outcome);
+    void count_settled(ConsumerSlot slot, std::uint64_t count);
+    /// tx.commit and tx.rollback: what the client settled since the last is settled for good, or its own again.
+    void commit_tags();
+    void restore_tags();
     void close_by_client();
     void perform(amqp::Method&& method);
     void send_close_ok();
@@ -142,6 +146,8 @@ private:
     State state_ = State::closed;
     /// While closing_by_broker: the client's own channel.close has been answered, so it may open the number again.
     bool crossed_ = false;
+    /// Opened again before the client has answered our channel.close.
+    bool close_ok_owed_ = false;
     /// While closing_by_client: the core failed it before it saw the close.
     bool failed_meanwhile_ = false;
     std::uint32_t unanswered_closes_ = 0;
@@ -158,6 +164,8 @@ private:
 
     std::uint64_t last_tag_ = 0;
     TagMap tags_;
+    /// tx: settled by the client, and not committed.
+    std::vector<TagMap::Entry> uncommitted_;
     /// Of basic.get.
     DeliveryIndex got_ = 0;
     /// By slot; slot 0 is never used, others are null where free.

@@ -122,8 +122,7 @@ void Channel::release_if_done(ConsumerSlot slot) {
     LaneConsumer& done = *consumer(slot);
     if (done.state != LaneConsumer::State::cancelled || done.settled != done.encoded) return;
     consumers_[slot].reset();
-    // In a transaction the core may settle them only later: the slot is not used again.
-    if (!transactional_) free_slots_.push_back(slot);
+    free_slots_.push_back(slot);
 }
 
 // Deliveries.
@@ -167,6 +166,7 @@ void Channel::on_got_message(const GotMessage& got) {
 // Settling.
 
 bool Channel::settle(std::uint64_t delivery_tag, bool multiple, Outcome outcome) {
+    if (transactional_) tags_.list(delivery_tag, multiple, uncommitted_);
     const auto emit = [&](const DeliveryRun& run) { emit_settle(run, outcome); };
     return multiple ? tags_.settle_through(delivery_tag, emit)
                     : tags_.settle_one(delivery_tag, emit);
@@ -176,9 +176,24 @@ void Channel::emit_settle(const DeliveryRun& run, Outcome outcome) {
     session_.stats.settled += run.count;
     Settle settle{session_.id, id(), run.slot, outcome, run.first, run.count};
     if (!extend_last(session_.commands, settle)) session_.commands.emplace_back(settle);
-    if (run.slot == 0) return;
-    consumer(run.slot)->settled += run.count;
-    release_if_done(run.slot);
+    // In a transaction the core settles at the commit, and the client may take it back until then.
+    if (transactional_) return;
+    count_settled(run.slot, run.count);
+}
+
+void Channel::count_settled(ConsumerSlot slot, std::uint64_t count) {
+    if (slot == 0) return;
+    consumer(slot)->settled += count;
+    release_if_done(slot);
+}
+
+void Channel::commit_tags() {
+    for (const TagMap::Entry& entry : std::exchange(uncommitted_, {})) count_settled(entry.slot, 1);
+}
+
+void Channel::restore_tags() {
+    session_.stats.settled -= uncommitted_.size();
+    for (const TagMap::Entry& entry : std::exchange(uncommitted_, {})) tags_.restore(entry);
 }
 
 void Channel::recover(bool no_wait) {
@@ -186,11 +201,13 @@ void Channel::recover(bool no_wait) {
     append_progress(command.progress);
     session_.commands.emplace_back(std::move(command));
     tags_.clear();
-    for (ConsumerSlot slot = 1; slot < consumers_.size(); ++slot) {
-        if (!consumers_[slot]) continue;
-        consumers_[slot]->settled = consumers_[slot]->encoded;
-        release_if_done(slot);
-    }
+    for (const auto& consumer : consumers_)
+        if (consumer) consumer->settled = consumer->encoded;
+    // What a transaction settles stays where it is.
+    for (const TagMap::Entry& entry : uncommitted_)
+        if (entry.slot != 0) --consumers_[entry.slot]->settled;
+    for (ConsumerSlot slot = 1; slot < consumers_.size(); ++slot)
+        if (consumers_[slot]) release_if_done(slot);
 }
 
 }  // namespace lvt::broker

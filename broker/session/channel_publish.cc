@@ -85,7 +85,8 @@ AmqpResult<void> Channel::check_publish(
                 body_size,
                 session_.options.max_message_size));
     }
-    if (scan.has(amqp::property::kUserId) && scan.user_id != session_.user) {
+    if (scan.has(amqp::property::kUserId) && scan.user_id != session_.user &&
+        !session_.impersonator) {
         return publish_error(
             ReplyCode::precondition_failed,
             fmt::format(
@@ -106,6 +107,12 @@ AmqpResult<void> Channel::check_publish(
                 ReplyCode::precondition_failed,
                 fmt::format("invalid expiration '{}': {}", scan.expiration, *wrong));
         }
+    }
+    if (scan.has(amqp::property::kDeliveryMode) && scan.delivery_mode != 1 &&
+        !scan.persistent()) {
+        return publish_error(
+            ReplyCode::precondition_failed,
+            fmt::format("invalid message: {{delivery_mode_unknown,{}}}", scan.delivery_mode));
     }
     return {};
 }

@@ -98,8 +98,9 @@ void Connection::take_header(ByteView& input) {
         case amqp::ProtocolHeaderDecoder::Answer::accepted: break;
     }
     amqp::ConnectionStart start;
-    start.version_major = 0;
-    start.version_minor = 9;
+    const bool v0_8 = header_decoder_.asks_for_0_8();
+    start.version_major = v0_8 ? 8 : 0;
+    start.version_minor = v0_8 ? 0 : 9;
     start.server_properties = server_properties(session_.options);
     start.mechanisms = Bytes(kMechanisms);
     start.locales = "en_US";
@@ -174,18 +175,21 @@ void Connection::on_channel_frame(const Frame& frame) {
         case Channel::State::closing_by_broker:
             if (channel->openable() && is_method<amqp::ChannelOpen>(frame))
                 return open_channel(frame.channel);
+            if (is_method<amqp::ChannelOpen>(frame)) return second_open();
             channel->on_frame_while_closing(frame);
             if (channel->forgettable()) channels_.forget(frame.channel);
             return;
         case Channel::State::closing_by_client:
             // Everything else may have been on its way.
-            if (is_method<amqp::ChannelOpen>(frame)) {
-                fail(method_error(
-                    amqp::ChannelOpen{}, ReplyCode::channel_error, "second 'channel.open' seen"));
-            }
+            if (is_method<amqp::ChannelOpen>(frame)) second_open();
             return;
         case Channel::State::closed: return;
     }
+}
+
+void Connection::second_open() {
+    fail(method_error(
+        amqp::ChannelOpen{}, ReplyCode::channel_error, "second 'channel.open' seen"));
 }
 
 void Connection::on_unopened_channel_frame(const Frame& frame) {

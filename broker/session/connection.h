@@ -101,6 +101,7 @@ private:
     void on_frame(const amqp::Frame& frame);
     void on_channel_frame(const amqp::Frame& frame);
     void on_unopened_channel_frame(const amqp::Frame& frame);
+    void second_open();
     void open_channel(std::uint16_t number);
     void on_running_method(amqp::Method&& method);
     void on_closing_method(const amqp::Method& method);

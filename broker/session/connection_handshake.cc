@@ -8,6 +8,7 @@
 
 #include "broker/session/connection.h"
 #include "broker/session/sasl.h"
+#include "protocol/base/utf8.h"
 
 namespace lvt::broker {
 namespace {
@@ -60,6 +61,11 @@ AmqpError out_of_order(const char* method) {
 }  // namespace
 
 void Connection::on_handshake_frame(const amqp::Frame& frame) {
+    if (frame.channel != 0 && state_ == State::awaiting_open) {
+        return fail(AmqpError{
+            ReplyCode::unexpected_frame,
+            amqp::describe_frame(static_cast<std::uint8_t>(frame.type), frame.payload)});
+    }
     if (frame.channel != 0) {
         return refuse_handshake(AmqpError{
             ReplyCode::channel_error, "frame on a channel before connection.open-ok"});
@@ -80,6 +86,15 @@ void Connection::on_handshake_method(amqp::Method&& method) {
     } else if (state_ == State::awaiting_open) {
         if (auto* const open = std::get_if<amqp::ConnectionOpen>(&method))
             return on_open(std::move(*open));
+        return std::visit(
+            [&](const auto& unexpected) {
+                fail(AmqpError{
+                    ReplyCode::channel_error,
+                    "unexpected method in connection state opening",
+                    unexpected.kClassId,
+                    unexpected.kMethodId});
+            },
+            method);
     }
     refuse_handshake(out_of_order(amqp::method_name(method)));
 }
@@ -105,6 +120,7 @@ void Connection::on_start_ok(amqp::ConnectionStartOk&& method) {
 void Connection::on_login_decided(const LoginDecided& decided) {
     if (state_ != State::authenticating) return;
     if (!decided.accepted) return refuse_login(decided.reason);
+    session_.impersonator = decided.impersonator;
     amqp::ConnectionTune tune;
     tune.channel_max = session_.options.channel_max;
     tune.frame_max = session_.options.frame_max;
@@ -154,6 +170,13 @@ void Connection::on_tune_ok(const amqp::ConnectionTuneOk& method) {
 }
 
 void Connection::on_open(amqp::ConnectionOpen&& method) {
+    if (!is_utf8(method.virtual_host)) {
+        return fail(AmqpError{
+            ReplyCode::frame_error,
+            "Malformed UTF-8 in shortstr",
+            amqp::ConnectionOpen::kClassId,
+            amqp::ConnectionOpen::kMethodId});
+    }
     log(LogLevel::info,
         fmt::format("user '{}' opens vhost '{}'", session_.user, method.virtual_host));
     session_.commands.emplace_back(OpenVhost{

@@ -44,6 +44,8 @@ struct SessionContext {
     PendingDeliveries pending;
     std::uint32_t frame_max = amqp::kFrameMaxLowest;
     Bytes user;
+    /// Its messages may name another user.
+    bool impersonator = false;
     ClientCapabilities capabilities;
     SessionStats stats;
     /// Memory to work in; empty between two uses.

@@ -21,6 +21,46 @@ void TagMap::push(std::uint64_t tag, ConsumerSlot slot, DeliveryIndex index) {
     ++size_;
 }
 
+void TagMap::list(std::uint64_t tag, bool multiple, std::vector<Entry>& out) const {
+    const auto add = [&](std::uint64_t number, const Block& block, std::uint64_t mask) {
+        for (; mask != 0; mask &= mask - 1) {
+            const auto offset = static_cast<unsigned>(std::countr_zero(mask));
+            const Place place = block.place(offset);
+            out.push_back({number * kBlockTags + offset, place.slot, place.index});
+        }
+    };
+    const auto last = blocks_.find(tag / kBlockTags);
+    const bool known = last != blocks_.end() && (last->second.live & bit(tag)) != 0;
+    if (!multiple) {
+        if (known) add(last->first, last->second, bit(tag));
+        return;
+    }
+    if (tag != 0 && !known) return;
+    for (const auto& [number, block] : blocks_) {
+        if (tag != 0 && number > last->first) break;
+        const bool partly = tag != 0 && number == last->first;
+        add(number, block, partly ? block.live & (bit(tag) | (bit(tag) - 1)) : block.live);
+    }
+}
+
+void TagMap::restore(const Entry& entry) {
+    const std::uint64_t number = entry.tag / kBlockTags;
+    const auto offset = static_cast<unsigned>(entry.tag % kBlockTags);
+    const auto [found, added] = blocks_.try_emplace(number);
+    Block& block = found->second;
+    if (added) {
+        block.slot = entry.slot;
+        block.first = entry.index - offset;
+        if (number == newest_number_) newest_ = &block;
+    }
+    ASSERT((block.live & bit(entry.tag)) == 0);
+    if (!block.places && (block.slot != entry.slot || block.first + offset != entry.index))
+        spread(block);
+    if (block.places) (*block.places)[offset] = {entry.slot, entry.index};
+    block.live |= bit(entry.tag);
+    ++size_;
+}
+
 void TagMap::clear() {
     blocks_.clear();
     newest_ = nullptr;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <vector>
 
 #include "broker/core/command.h"
 
@@ -25,6 +26,12 @@ struct DeliveryRun {
 
 class TagMap {
 public:
+    struct Entry {
+        std::uint64_t tag = 0;
+        ConsumerSlot slot = 0;
+        DeliveryIndex index = 0;
+    };
+
     /// `tag` is above all that came before.
     void push(std::uint64_t tag, ConsumerSlot slot, DeliveryIndex index);
 
@@ -36,6 +43,11 @@ public:
     /// False, and nothing is taken out, where `tag` itself is not there.
     template <class Emit>
     bool settle_through(std::uint64_t tag, Emit&& emit);
+
+    /// Appends what settle_one (`multiple`: settle_through) with that tag would take out.
+    void list(std::uint64_t tag, bool multiple, std::vector<Entry>& out) const;
+    /// Puts back what was taken out.
+    void restore(const Entry& entry);
 
     void clear();
     bool empty() const { return blocks_.empty(); }

@@ -7,7 +7,7 @@
 namespace lvt::amqp {
 
 AmqpError CommandAssembler::fail(AmqpError error) {
-    if (state_ != State::method) {
+    if (state_ != State::method && error.code != ReplyCode::internal_error) {
         error.class_id = class_id_;
         error.method_id = method_id_;
     }
@@ -67,8 +67,9 @@ AmqpResult<AssemblyStep> CommandAssembler::take_header(const Frame& frame) {
                 class_id_,
                 class_id)});
     }
-    auto valid = Properties::validate(in.rest());
-    if (valid.has_error()) return fail(std::move(valid).error());
+    // RabbitMQ says no more of them than this.
+    if (Properties::validate(in.rest()).has_error())
+        return fail(AmqpError{ReplyCode::internal_error, {}});
     step.properties = Properties(in.rest());
     step.complete = step.body_size == 0;
     body_size_ = body_bytes_left_ = step.body_size;

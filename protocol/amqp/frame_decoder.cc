@@ -26,8 +26,9 @@ AmqpError frame_error(std::uint8_t type, ByteView start, std::size_t size, ByteV
     return {ReplyCode::frame_error, fmt::format("{}: {}", describe(type, start, size), what)};
 }
 
-AmqpError too_large(std::uint8_t type, std::uint32_t size, std::uint32_t size_max) {
-    return frame_error(type, {}, 0, fmt::format("{{frame_too_large,{},{}}}", size, size_max));
+AmqpError too_large(std::uint8_t type, std::uint32_t size, std::uint32_t frame_max) {
+    const auto said = frame_max - static_cast<std::uint32_t>(kFrameOverheadBytes);
+    return frame_error(type, {}, 0, fmt::format("{{frame_too_large,{},{}}}", size, said));
 }
 
 AmqpError wrong_end(std::uint8_t type, ByteView start, std::size_t size, char end) {
@@ -39,7 +40,7 @@ AmqpError wrong_end(std::uint8_t type, ByteView start, std::size_t size, char en
 }
 
 AmqpError unexpected(std::uint8_t type, ByteView payload) {
-    return {ReplyCode::unexpected_frame, describe(type, payload, payload.size())};
+    return {ReplyCode::unexpected_frame, describe_frame(type, payload)};
 }
 
 /// A body frame on a channel goes out in pieces; everything else is judged whole.
@@ -59,11 +60,16 @@ bool known(std::uint8_t type, ByteView payload) {
 
 }  // namespace
 
+Bytes describe_frame(std::uint8_t type, ByteView payload) {
+    return describe(type, payload, payload.size());
+}
+
 FrameDecoder::FrameDecoder(std::uint32_t frame_max) { set_frame_max(frame_max); }
 
 void FrameDecoder::set_frame_max(std::uint32_t frame_max) {
     ASSERT(frame_max >= kFrameMaxLowest);
-    payload_max_ = frame_max - static_cast<std::uint32_t>(kFrameOverheadBytes);
+    // RabbitMQ forgives the clients that count the payload alone; what it says is stricter (too_large).
+    payload_max_ = frame_max;
 }
 
 AmqpError FrameDecoder::fail(AmqpError error) {
@@ -169,9 +175,12 @@ AmqpResult<std::optional<Frame>> FrameDecoder::whole(ByteView frame) {
 
 ProtocolHeaderDecoder::Answer ProtocolHeaderDecoder::next(ByteView& input) {
     while (count_ < kProtocolHeader.size() && !input.empty()) {
-        newer_fits_ = newer_fits_ && input.front() == kProtocolHeader[count_];
-        older_fits_ = older_fits_ && input.front() == kOlderHeader[count_];
-        if (!newer_fits_ && !older_fits_) return Answer::refused;
+        bool fits = false;
+        for (std::size_t i = 0; i < kHeaders.size(); ++i) {
+            fits_[i] = fits_[i] && input.front() == kHeaders[i][count_];
+            fits = fits || fits_[i];
+        }
+        if (!fits) return Answer::refused;
         input.remove_prefix(1);
         ++count_;
     }

@@ -62,20 +62,26 @@ private:
 /// What a client must send first: "AMQP" 0 0 9 1. Anything else is answered with exactly this, and closed.
 inline constexpr ByteView kProtocolHeader{"AMQP\0\0\x09\x01", 8};
 
-/// Recognises the protocol header, in whatever pieces it comes. The older form "AMQP" 1 1 0 9 is accepted too.
+/// "type 1, all octets = <<0,20,0,10,0>>": how RabbitMQ names a frame that it does not want.
+Bytes describe_frame(std::uint8_t type, ByteView payload);
+
+/// Recognises the protocol header, in whatever pieces it comes. The older forms of 0-9 and 0-8,
+/// "AMQP" 1 1 0 9 and 1 1 8 0, are accepted too.
 class ProtocolHeaderDecoder {
 public:
     enum class Answer { need_more, accepted, refused };
 
     /// Takes the header's octets off the front of `input`. Refuses at the first octet that does not fit.
     Answer next(ByteView& input);
+    /// Requires accepted: the client asked for 0-8.
+    bool asks_for_0_8() const { return fits_[2]; }
 
 private:
-    static constexpr ByteView kOlderHeader{"AMQP\x01\x01\0\x09", 8};
+    static constexpr std::array<ByteView, 3> kHeaders{
+        kProtocolHeader, ByteView("AMQP\x01\x01\0\x09", 8), ByteView("AMQP\x01\x01\x08\0", 8)};
 
     std::uint8_t count_ = 0;
-    bool newer_fits_ = true;
-    bool older_fits_ = true;
+    std::array<bool, kHeaders.size()> fits_{true, true, true};
 };
 
 }  // namespace lvt::amqp

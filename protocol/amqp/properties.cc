@@ -62,13 +62,12 @@ bool scan_values(ByteReader& in, PropertiesScan& scan) {
 bool scan_all_properties(ByteView bytes, PropertiesScan& out) {
     ByteReader in(bytes);
     out.flags = in.u16();
-    return (out.flags & property::kNone) == 0 && scan_values(in, out);
+    return scan_values(in, out);
 }
 
 AmqpResult<void> Properties::validate(ByteView bytes) {
     ByteReader in(bytes);
     const std::uint16_t flags = in.u16();
-    if (flags & property::kNone) return malformed("unknown property flags");
     for (std::uint16_t flag = property::kContentType; flag > property::kNone; flag >>= 1) {
         if ((flags & flag) == 0) continue;
         const ByteView value = take_encoded(in, flag);

@@ -4,9 +4,9 @@
 //
 //     bit 15 content_type  14 content_encoding  13 headers (table)  12 delivery_mode u8  11 priority u8
 //     10 correlation_id  9 reply_to  8 expiration  7 message_id  6 timestamp u64  5 type  4 user_id  3 app_id
-//     2 cluster_id  (short strings where nothing is said)  1, 0 always clear
+//     2 cluster_id  (short strings where nothing is said)  1, 0 without a meaning
 //
-// Bit 0 announces another word of flags; class basic has none, so a set one is an error.
+// The specification's bit 0 announces another word of flags. Class basic has none; RabbitMQ ignores both low bits, and so do we.
 #pragma once
 
 #include <cstdint>
@@ -88,7 +88,7 @@ public:
     /// `validated`: scan_properties or validate accepted them.
     explicit Properties(ByteView validated) : bytes_(validated) {}
 
-    /// syntax_error (502, closes the connection) where they are malformed: unknown flags, cut off, too long, or a
+    /// syntax_error (502, closes the connection) where they are malformed: cut off, too long, or a
     /// malformed headers table.
     static AmqpResult<void> validate(ByteView bytes);
 

@@ -285,7 +285,7 @@ def content_on_two_channels(t):
         connection.channels[channel].get(t.q(f"q{channel}"))
 
 
-@case("1.1/content-assembly", differs="RabbitMQ crashes on it and says INTERNAL_ERROR; Leveret says what is wrong")
+@case("1.1/content-assembly")
 def content_header_cut_short(t):
     """Properties that are announced and not there."""
     connection = _publish_begun(t)

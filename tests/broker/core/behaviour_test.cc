@@ -110,6 +110,21 @@ TEST_P(Behaviour, ReturnsBeforeItConfirms) {
     EXPECT_EQ(std::get<amqp::BasicAck>(received[1].method).delivery_tag, 1u);
 }
 
+TEST_P(Behaviour, ConfirmsComeBeforeTheCloseOkOfTheirConnection) {
+    SimClient& c = client();
+    c.declare_queue(1, "q");
+    c.call<amqp::ConfirmSelectOk>(1, amqp::ConfirmSelect{});
+    broker.set_auto_sync(false);
+    publish_numbers(c, "q", 0, 3);
+    c.send(0, amqp::ConnectionClose{});
+    EXPECT_TRUE(c.take_all().empty());
+    broker.set_auto_sync(true);
+    const auto received = c.take_all();
+    ASSERT_GE(received.size(), 2u);
+    EXPECT_EQ(std::get<amqp::BasicAck>((received.end() - 2)->method).delivery_tag, 3u);
+    EXPECT_TRUE(std::holds_alternative<amqp::ConnectionCloseOk>(received.back().method));
+}
+
 TEST_P(Behaviour, CloseOkMeansDurable) {
     SimClient& c = client();
     c.declare_queue(1, "q");
@@ -177,6 +192,20 @@ TEST_P(Behaviour, StartsSlowlyWithoutQos) {
     EXPECT_EQ(c.take_bodies().size(), 2u) << "the window slides";
     c.ack(1, 10, true);
     EXPECT_EQ(c.take_bodies().size(), 16u) << "a whole window acked, and starved";
+}
+
+TEST_P(Behaviour, AClientThatIsBusyForAWhileIsNotSentMore) {
+    SimClient& c = client();
+    c.declare_queue(1, "q");
+    publish_numbers(c, "q", 0, 100);
+    c.consume(1, "q");
+    EXPECT_EQ(c.take_bodies().size(), 8u);
+    for (std::uint64_t tag = 1; tag <= 5; ++tag) {
+        broker.advance(Milliseconds{140});
+        EXPECT_TRUE(c.take_bodies().empty());
+        c.ack(1, tag);
+        EXPECT_EQ(c.take_bodies().size(), 1u);
+    }
 }
 
 TEST_P(Behaviour, OpensUpForAClientThatTakesAllBeforeItAcks) {

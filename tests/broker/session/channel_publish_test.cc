@@ -134,6 +134,24 @@ TEST_F(ChannelPublish, UserIdMustBeTheUsersOwn) {
         "PRECONDITION_FAILED - user_id property set to 'bob' but authenticated user was 'guest'");
 }
 
+TEST_F(ChannelPublish, ImpersonatorsMayNameAnotherUser) {
+    impersonator = true;
+    log_in();
+    open_channel(1);
+    receive(publish_frames(1, "x", "key", "a", with_user_id("bob")));
+    expect_command<Publish>();
+}
+
+TEST_F(ChannelPublish, DeliveryModeIsOneOrTwo) {
+    for (const char mode : {'\1', '\2'}) {
+        receive(publish_frames(1, "x", "key", "a", Bytes("\x10\0", 2) + mode));
+        expect_command<Publish>();
+    }
+    receive(publish_frames(1, "x", "key", "a", ByteView("\x10\0\3", 3)));
+    expect_channel_close(
+        1, 406, "PRECONDITION_FAILED - invalid message: {delivery_mode_unknown,3}");
+}
+
 TEST_F(ChannelPublish, NumbersCountFromConfirmSelectOn) {
     receive(
         publish_frames(1, "x", "key", "before") + frame_of(1, amqp::ConfirmSelect{}) +

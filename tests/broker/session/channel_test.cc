@@ -154,6 +154,12 @@ TEST_F(ChannelTest, SecondOpenIsAnErrorOfTheConnection) {
     open_channel(1);
     receive(frame_of(1, amqp::ChannelClose{}) + frame_of(1, amqp::ChannelOpen{}));
     expect_connection_close(504, kText);
+    log_in();
+    open_channel(1);
+    receive(ack_frame(1, 1));
+    expect<amqp::ChannelClose>(1);
+    receive(1, amqp::ChannelOpen{});
+    expect_connection_close(504, kText);
 }
 
 TEST_F(ChannelTest, MethodsOfTheServerAreNotImplemented) {
@@ -164,6 +170,7 @@ TEST_F(ChannelTest, MethodsOfTheServerAreNotImplemented) {
     expect_connection_error(amqp::BasicDeliver{}, 503, kText);
     expect_connection_error(amqp::BasicReturn{}, 503, kText);
     expect_connection_error(amqp::ConnectionStart{}, 503, kText);
+    expect_connection_error(amqp::ChannelCloseOk{}, 503, kText);
 }
 
 TEST_F(ChannelTest, RecoverWithoutRequeueIsNotImplemented) {
@@ -177,6 +184,22 @@ TEST_F(ChannelTest, MalformedArgumentsAreAFrameError) {
     amqp::encode_frame(frame, amqp::FrameType::method, 1, ByteView("\0\x32\0\x0a\0\0", 6));
     receive(frame);
     EXPECT_EQ(expect<amqp::ConnectionClose>(0).reply_code, 501);
+}
+
+TEST_F(ChannelTest, TextsOfMethodsAreUtf8) {
+    constexpr ByteView kText = "FRAME_ERROR - Malformed UTF-8 in shortstr";
+    receive(1, amqp::QueueDeclare{0, "\xff"});
+    expect_command<CloseSession>();
+    expect_connection_close(501, kText);
+    log_in();
+    open_channel(1);
+    receive(1, amqp::BasicConsume{0, "q", "\xc0\x80"});
+    expect_command<CloseSession>();
+    expect_connection_close(501, kText);
+    log_in();
+    open_channel(1);
+    receive(publish_frames(1, "x", "\xff", "a"));
+    expect_command<Publish>();
 }
 
 TEST_F(ChannelTest, ChannelsAreIndependent) {

@@ -131,8 +131,7 @@ TEST_F(Handshake, WhatIsPipelinedBehindALoginWaitsForIt) {
 
 TEST_F(Handshake, AnotherProtocolGetsTheHeaderAndTheEnd) {
     for (const ByteView header :
-         {ByteView("AMQP\0\1\0\0", 8), ByteView("GET / HTTP/1.1\r\n"),
-          ByteView("AMQP\1\1\x08\0", 8)}) {
+         {ByteView("AMQP\0\1\0\0", 8), ByteView("GET / HTTP/1.1\r\n")}) {
         connect();
         receive(header);
         EXPECT_EQ(connection->output(), amqp::kProtocolHeader);
@@ -143,10 +142,13 @@ TEST_F(Handshake, AnotherProtocolGetsTheHeaderAndTheEnd) {
     EXPECT_TRUE(log.lines.empty());
 }
 
-TEST_F(Handshake, TheOlderHeaderIsGoodToo) {
+TEST_F(Handshake, OlderHeadersAreGoodToo) {
     connect();
     receive(ByteView("AMQP\1\1\0\x09", 8));
-    expect<amqp::ConnectionStart>(0);
+    EXPECT_EQ(expect<amqp::ConnectionStart>(0).version_minor, 9);
+    connect();
+    receive(ByteView("AMQP\1\1\x08\0", 8));
+    EXPECT_EQ(expect<amqp::ConnectionStart>(0).version_major, 8);
 }
 
 TEST_F(Handshake, ATcpProbeLeavesNoTrace) {
@@ -272,6 +274,20 @@ TEST_F(Handshake, MethodsOutOfOrderAreRefusedWithoutAWord) {
     begin();
     receive("GET / HTTP/1.1\r\n\r\n");
     expect_silent_close();
+}
+
+TEST_F(Handshake, AfterTuneOkTheClientIsToldWhatIsWrong) {
+    begin_tuning();
+    receive(0, amqp::ConnectionTuneOk{2'047, 131'072, 0});
+    receive(1, amqp::ChannelOpen{});
+    expect_command<CloseSession>();
+    expect_connection_close(
+        505, "UNEXPECTED_FRAME - type 1, all octets = <<0,20,0,10,0>>");
+    begin_tuning();
+    receive(0, amqp::ConnectionTuneOk{2'047, 131'072, 0});
+    receive(0, amqp::ConnectionTuneOk{2'047, 131'072, 0});
+    expect_command<CloseSession>();
+    expect_connection_close(504, "CHANNEL_ERROR - unexpected method in connection state opening");
 }
 
 TEST_F(Handshake, SocketThatGoesWhileTheLoginIsDecidedIsClosedInTheCore) {

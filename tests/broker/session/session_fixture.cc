@@ -58,7 +58,7 @@ void SessionFixture::log_in(bool with_capabilities, std::uint16_t heartbeat_s) {
     }
     receive(0, start_ok);
     expect_command<Login>();
-    give(LoginDecided{kId, true, {}});
+    give(LoginDecided{kId, true, {}, impersonator});
     expect<amqp::ConnectionTune>(0);
     receive(0, amqp::ConnectionTuneOk{2047, options.frame_max, heartbeat_s});
     receive(0, amqp::ConnectionOpen{"/", {}, {}});

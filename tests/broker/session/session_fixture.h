@@ -125,6 +125,8 @@ protected:
     /// Time passes; the timer rings whenever it is due.
     void advance(Milliseconds by);
 
+    /// Of the user that log_in() logs in.
+    bool impersonator = false;
     SessionOptions options;
     MessagePool pool;
     SeededRandom random{1};

@@ -98,6 +98,19 @@ TEST(TagMap, BehavesLikeAMapOfTags) {
                 tag = next == model.end() ? model.begin()->first : next->first;
             }
             const bool multiple = kind >= 8;
+            if (random() % 4 == 0) {
+                // Taken out and put back: nothing has changed.
+                std::vector<TagMap::Entry> entries;
+                tags.list(tag, multiple, entries);
+                const Settled taken = multiple ? through(tags, tag) : one(tags, tag);
+                ASSERT_EQ(taken.known, !entries.empty() || (multiple && tag == 0));
+                ASSERT_EQ(tags.size() + entries.size(), model.size());
+                std::shuffle(entries.begin(), entries.end(), random);
+                for (const TagMap::Entry& entry : entries) {
+                    ASSERT_EQ(model.at(entry.tag), Place(entry.slot, entry.index));
+                    tags.restore(entry);
+                }
+            }
             std::vector<Place> expected;
             const bool known = model.count(tag) == 1 || (multiple && tag == 0);
             if (known && !multiple) {
