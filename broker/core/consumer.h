@@ -4,6 +4,7 @@
 #include "broker/core/command.h"
 #include "broker/core/credit.h"
 #include "broker/core/ring.h"
+#include "protocol/base/clock.h"
 #include "storage/types.h"
 
 #include <limits>
