@@ -1,5 +1,8 @@
 #include "broker/core/argument_check.h"
 
+#include "broker/core/argument_rules.h"
+#include "broker/core/argument_text.h"
+
 #include <fmt/format.h>
 
 #include <array>
@@ -12,21 +15,25 @@ using amqp::FieldValue;
 
 namespace {
 
-/// The arguments that RabbitMQ compares; it ignores all others.
+/// Where RabbitMQ compares an argument at all, it does so in this order.
 constexpr std::array kComparedForQueues = {
     "x-expires",
     "x-message-ttl",
     "x-dead-letter-exchange",
     "x-dead-letter-routing-key",
+    "x-dead-letter-strategy",
     "x-max-length",
     "x-max-length-bytes",
+    "x-max-in-memory-length",
+    "x-max-in-memory-bytes",
     "x-overflow",
     "x-max-priority",
     "x-queue-mode",
+    "x-queue-version",
     "x-single-active-consumer",
-    "x-queue-type",
+    "x-quorum-initial-group-size",
+    "x-queue-leader-locator",
     "x-delivery-limit"};
-constexpr std::array kComparedForExchanges = {"alternate-exchange"};
 
 AmqpError inequivalent(
     ByteView argument, ByteView kind, ByteView name, ByteView vhost, Bytes what) {
@@ -45,40 +52,22 @@ Bytes received_but(ByteView received, ByteView current) {
     return fmt::format("received '{}' but current is '{}'", received, current);
 }
 
-Bytes describe(const std::optional<FieldValue>& value) {
-    if (!value) return "none";
-    Bytes text = "?";
-    if (const auto integer = value->integer())
-        text = std::to_string(*integer);
-    else if (const auto string = value->string())
-        text = Bytes(*string);
-    else if (const auto boolean = value->boolean())
-        text = *boolean ? "true" : "false";
-    return fmt::format("the value '{}' of type '{}'", text, value->type_name());
-}
-
-bool same_value(const std::optional<FieldValue>& a, const std::optional<FieldValue>& b) {
-    if (!a || !b) return a.has_value() == b.has_value();
-    if (a->integer() && b->integer()) return *a->integer() == *b->integer();
-    return a->tag == b->tag && a->raw == b->raw;
-}
-
-template <class Names>
-AmqpResult<void> compare_arguments(
-    const Names& names, const amqp::Table& current, const amqp::Table& received, ByteView kind,
-    ByteView name, ByteView vhost) {
-    for (const char* const argument : names) {
-        const auto now = current.find(argument);
-        const auto then = received.find(argument);
-        if (same_value(now, then)) continue;
-        return inequivalent(
-            argument,
-            kind,
-            name,
-            vhost,
-            fmt::format("received {} but current is {}", describe(then), describe(now)));
+/// Why the argument differs; nothing where it is the same. Numbers of any width, times and strings of any kind are the same by value.
+std::optional<Bytes> difference(
+    const std::optional<FieldValue>& current, const std::optional<FieldValue>& received) {
+    const auto described = [](const FieldValue& value) {
+        return fmt::format("the value '{}' of type '{}'", erlang_text(value), value.type_name());
+    };
+    if (!current && !received) return std::nullopt;
+    if (!current) return fmt::format("received {} but current is none", described(*received));
+    if (!received) return fmt::format("received none but current is {}", described(*current));
+    const auto scalar = [](const FieldValue& value) {
+        return value.integer() || value.tag == 'T' ? 'I' : value.string() ? 'S' : value.tag;
+    };
+    if (scalar(*current) == scalar(*received) && erlang_text(*current) == erlang_text(*received)) {
+        return std::nullopt;
     }
-    return {};
+    return received_but(erlang_text(*received), erlang_text(*current));
 }
 
 const char* word(bool value) { return value ? "true" : "false"; }
@@ -104,8 +93,26 @@ AmqpResult<void> check_equivalent(
             vhost,
             received_but(word(declare.auto_delete), word(queue.auto_delete)));
     }
-    return compare_arguments(
-        kComparedForQueues, queue.arguments, declare.arguments, "queue", queue.name, vhost);
+    const auto differs = [&](const char* argument) {
+        return difference(queue.arguments.find(argument), declare.arguments.find(argument));
+    };
+    const auto is_classic = [](const amqp::Table& arguments) {
+        const auto type = arguments.find("x-queue-type");
+        return !type || type->string() == "classic";
+    };
+    // A queue without a type is a classic one.
+    if (!is_classic(queue.arguments) || !is_classic(declare.arguments)) {
+        if (const auto why = differs("x-queue-type")) {
+            return inequivalent("x-queue-type", "queue", queue.name, vhost, *why);
+        }
+    }
+    for (const char* const argument : kComparedForQueues) {
+        if (!compared_on_redeclare(queue.settings.type, argument)) continue;
+        if (const auto why = differs(argument)) {
+            return inequivalent(argument, "queue", queue.name, vhost, *why);
+        }
+    }
+    return {};
 }
 
 AmqpResult<void> check_equivalent(
@@ -125,13 +132,11 @@ AmqpResult<void> check_equivalent(
     if (exchange.internal != declare.internal) {
         return differs("internal", word(declare.internal), word(exchange.internal));
     }
-    return compare_arguments(
-        kComparedForExchanges,
-        exchange.arguments,
-        declare.arguments,
-        "exchange",
-        exchange.name(),
-        vhost);
+    const auto why = difference(
+        exchange.arguments.find("alternate-exchange"),
+        declare.arguments.find("alternate-exchange"));
+    if (!why) return {};
+    return inequivalent("alternate-exchange", "exchange", exchange.name(), vhost, *why);
 }
 
 }  // namespace lvt::broker

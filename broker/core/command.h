@@ -123,6 +123,8 @@ struct Publish {
     /// 0 where the channel is not in confirm mode.
     std::uint64_t publish_seqno = 0;
     MessagePtr message;
+    /// Of its CC and BCC headers; null: it has none. The core sets it.
+    std::unique_ptr<std::vector<Bytes>> more_keys;
 };
 
 enum class Outcome : std::uint8_t {

@@ -1,5 +1,7 @@
 // Consume, cancel, get, qos, recover, and the methods that need no room of their own.
+#include "broker/core/argument_rules.h"
 #include "broker/core/core_state.h"
+#include "broker/core/reply_to.h"
 
 namespace lvt::broker {
 
@@ -110,6 +112,7 @@ void CoreState::perform(Consume& command) {
 
 Done CoreState::consume(ChannelState& channel, Consume& command) {
     const amqp::BasicConsume& method = *command.method;
+    if (method.queue == kReplyTo) return consume_replies(channel, command);
     const auto found = readable_queue(channel, method.queue);
     if (found.has_error()) return found.error();
     Queue& queue = **found;
@@ -121,6 +124,9 @@ Done CoreState::consume(ChannelState& channel, Consume& command) {
                 queue.name,
                 queue.vhost->name())};
     }
+    const Done valid =
+        check_consume_arguments(method.arguments, queue, channel.session->vhost->name());
+    if (valid.has_error()) return valid;
     const bool shared = queue.settings.single_active_consumer || !queue.machine.consumers().empty();
     if (queue.has_exclusive_consumer || (method.exclusive && shared)) {
         return AmqpError{
@@ -181,6 +187,7 @@ void CoreState::perform(Cancel& command) {
         release(channel->credit, count);
         if (queue) queue_lost_consumer(*queue);
     }
+    if (command.slot && command.slot == channel->reply_slot) forget_reply_consumer(*channel);
     if (!command.no_wait) reply(*channel, amqp::BasicCancelOk{command.consumer_tag});
 }
 

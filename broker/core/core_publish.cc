@@ -1,5 +1,6 @@
 // Publish, confirm, return; holding publishers back.
 #include "broker/core/core_state.h"
+#include "protocol/amqp/properties.h"
 
 namespace lvt::broker {
 
@@ -18,27 +19,33 @@ void CoreState::perform(Publish& command) {
     ChannelState* const channel = addressed(command.session, command.channel);
     if (!channel || deferred(*channel, command)) return;
     hold_back_if_needed(*channel->session, command.message->persistent());
+    const amqp::Properties properties(command.message->properties());
+    if (properties.has(amqp::property::kHeaders | amqp::property::kReplyTo) &&
+        !rewrite(*channel, command))
+        return;
     if (channel->mode == ChannelMode::transaction) {
-        if (const Route* const route = this->route(*channel, *command.message)) {
-            publish_at_commit(*channel, command, *route);
-        }
+        const Route* const route = command.more_keys ? route_copies(*channel, command)
+                                                     : this->route(*channel, *command.message);
+        if (route) publish_at_commit(*channel, command, *route);
         return;
     }
     publish(*channel, command);
 }
 
 void CoreState::publish(ChannelState& channel, Publish& command) {
-    if (const Route* const route = this->route(channel, *command.message)) {
-        publish_to(*route, channel, command);
-    }
+    const Route* const route =
+        command.more_keys ? route_copies(channel, command) : this->route(channel, *command.message);
+    if (route) publish_to(*route, channel, command);
 }
 
 bool CoreState::publish_to(const Route& route, ChannelState& channel, Publish& command) {
     ++published_;
     Message& message = *command.message.mutable_get();
     message.set_published_at_ms(static_cast<std::uint64_t>(now_.wall.count()));
+    const bool replied =
+        (route.queues.empty() || command.more_keys) && deliver_replies(channel, command);
     if (route.queues.empty()) {
-        if (command.mandatory) {
+        if (command.mandatory && !replied) {
             effects(channel.session->lane)
                 .push_back(ReturnMessage{
                     channel.session->id, channel.id, ReplyCode::no_route, command.message});
@@ -87,7 +94,7 @@ const Route* CoreState::route(ChannelState& channel, const Message& message) {
     if (cache.holds(message, topology_.epoch())) return &cache.result;
     VirtualHost& vhost = *channel.session->vhost;
     const ByteView name = message.exchange();
-    const Exchange* const exchange = name.empty() ? nullptr : vhost.find_exchange(name);
+    Exchange* const exchange = name.empty() ? nullptr : vhost.find_exchange(name);
     if (!exchange && !name.empty()) {
         fail(
             channel,

@@ -201,6 +201,7 @@ void CoreState::perform(DeliveriesTaken& command) {
 }
 
 void CoreState::tear_down(ChannelState& channel, const std::vector<SlotProgress>& progress) {
+    if (channel.reply_slot) forget_reply_consumer(channel);
     channel.transaction = {};
     const auto encoded = [&](ConsumerSlot slot, const UnackedList& list) {
         for (const SlotProgress& entry : progress) {

@@ -7,8 +7,11 @@
 //   core_deliver.cc    hand-outs, settles, returns, paging
 //   core_expiry.cc     what queues do by themselves: expiry, limits, timers
 //   core_dead_letter.cc  what becomes of messages that a queue gives up
+//   core_rewrite.cc    what a publish asks for in its properties: CC, BCC, reply-to
+//   core_reply_to.cc   direct reply-to
 //   core_basic.cc      consume, cancel, get, qos, recover
-//   core_topology.cc   exchange.*, queue.* and their rules
+//   core_exchanges.cc  exchange.* and bindings
+//   core_topology.cc   queue.*, rights
 //   core_admin.cc      what administrators ask
 //   core_limits.cc     limits of virtual hosts and users, topic permissions
 //   core_recovery.cc   what the store tells at start, snapshots, clean stop
@@ -178,6 +181,24 @@ private:
     std::vector<DeliveryRange> outside_transaction(
         const ChannelState& channel, ConsumerSlot slot, DeliveryIndex end) const;
 
+    // core_rewrite.cc
+    /// Takes the keys of CC and BCC headers out of the message, BCC for good, and gives replies their way back. False where the
+    /// channel was failed.
+    bool rewrite(ChannelState& channel, Publish& command);
+    /// By all its keys; null where the channel was failed.
+    const Route* route_copies(ChannelState& channel, const Publish& command);
+
+    // core_reply_to.cc
+    /// The answers to queue.declare for the pseudo queue and for the names that lead to its consumers; nothing for other names.
+    std::optional<Done> declare_reply_name(ChannelState& channel, const amqp::QueueDeclare& method);
+    Done consume_replies(ChannelState& channel, const Consume& command);
+    void forget_reply_consumer(ChannelState& channel);
+    /// The channel whose replies this name stands for, in the same virtual host; null where it is gone.
+    ChannelState* find_reply_channel(const VirtualHost& vhost, ByteView name);
+    /// Hands the message to the reply consumers that its keys name. False where there are none.
+    bool deliver_replies(ChannelState& channel, const Publish& command);
+    bool deliver_reply(const VirtualHost& vhost, ByteView name, const MessagePtr& message);
+
     // core_deliver.cc
     void list_to_run(Queue& queue);
     void run_queues();
@@ -240,18 +261,37 @@ private:
     void hand_to_get(ChannelState& channel, Queue& queue, bool no_ack);
     void queue_lost_consumer(Queue& queue);
 
-    // core_topology.cc
+    // core_exchanges.cc
     Done topology(ChannelState& channel, const amqp::ExchangeDeclare& method);
     Done topology(ChannelState& channel, const amqp::ExchangeDelete& method);
     Done topology(ChannelState& channel, const amqp::ExchangeBind& method);
     Done topology(ChannelState& channel, const amqp::ExchangeUnbind& method);
-    Done topology(ChannelState& channel, const amqp::QueueDeclare& method);
     Done topology(ChannelState& channel, const amqp::QueueBind& method);
     Done topology(ChannelState& channel, const amqp::QueueUnbind& method);
-    Done topology(ChannelState& channel, const amqp::QueuePurge& method);
-    Done topology(ChannelState& channel, const amqp::QueueDelete& method);
+    Done make_exchange(
+        ChannelState& channel, const amqp::ExchangeDeclare& method, const Bytes& name);
+    /// What forwards messages on its own (a dead-letter or alternate exchange) needs the right to read here and to write there.
+    Done check_forwarding(
+        const SessionState& session, ByteView kind, ByteView name,
+        const std::optional<Bytes>& target) const;
+    struct BindingRequest {
+        bool bind = true;
+        bool to_queue = true;
+        Bytes source;
+        Bytes destination;
+        Bytes routing_key;
+        const amqp::Table& arguments;
+    };
+    Done bind_or_unbind(ChannelState& channel, const BindingRequest& request);
+    template <class Ok>
+    Done bind_and_answer(ChannelState& channel, const BindingRequest& request, bool no_wait);
     template <class M>
     void reply_to_change(ChannelState& channel, std::uint64_t epoch_before, M method);
+
+    // core_topology.cc
+    Done topology(ChannelState& channel, const amqp::QueueDeclare& method);
+    Done topology(ChannelState& channel, const amqp::QueuePurge& method);
+    Done topology(ChannelState& channel, const amqp::QueueDelete& method);
     amqp::QueueDeclareOk declare_ok(const Queue& queue) const;
     Done make_queue(ChannelState& channel, const amqp::QueueDeclare& method, Bytes name);
     amqp::AmqpResult<Queue*> accessible_queue(ChannelState& channel, ByteView name);
@@ -260,9 +300,6 @@ private:
     amqp::AmqpResult<Bytes> resolve_queue_name(ChannelState& channel, ByteView name) const;
     enum class Right { configure, write, read };
     Done check_right(const SessionState& session, Right right, ByteView kind, ByteView name) const;
-    Done bind_or_unbind(
-        ChannelState& channel, bool bind, ByteView source_name, Destination destination,
-        ByteView routing_key, const amqp::Table& arguments);
     /// Applies it, and puts it into the journal where `durable`. Auto-delete exchanges that it orphans go too.
     void change(const MetadataCommand& command, bool durable);
     void delete_queue(Queue& queue);
@@ -355,7 +392,11 @@ private:
     bool stopping_ = false;
     std::optional<Ticket> stop_ticket_;
 
+    /// By the name that leads there.
+    std::unordered_map<Bytes, ChannelKey, StringHash, std::equal_to<>> reply_channels_;
+
     // Reused from publish to publish.
+    Route copies_route_;
     std::vector<storage::Target> targets_;
 
     // Recovery only.

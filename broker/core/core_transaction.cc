@@ -26,7 +26,13 @@ void CoreState::commit_transaction(ChannelState& channel) {
             if (Queue* const queue = vhost.find_queue(name)) route.queues.push_back(queue);
         }
         const Message& message = *transacted.publish.message;
-        if (message.exchange().empty()) vhost.route(nullptr, message, route);
+        if (message.exchange().empty()) {
+            const auto& more_keys = transacted.publish.more_keys;
+            if (more_keys)
+                vhost.route(nullptr, message, route, *more_keys);
+            else
+                vhost.route(nullptr, message, route);
+        }
         refused |= !publish_to(route, channel, transacted.publish);
     }
     for (Settle& command : transaction.settles) settle(channel, command);

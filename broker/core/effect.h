@@ -14,7 +14,10 @@ namespace lvt::broker {
 /// DeliveriesTaken gives some back.
 inline constexpr std::uint64_t kDeliveryWindowBytes = 512 * 1024;
 
-/// Hand this message to the consumer. A later one with the same slot has index + 1 (no_ack: index is 0 always).
+/// The index of a direct reply, which takes no delivery tag away from what comes after it.
+inline constexpr DeliveryIndex kReplyIndex = 1;
+
+/// Hand this message to the consumer. A later one with the same slot has index + 1 (no_ack: index is 0, or kReplyIndex).
 struct Deliver {
     SessionId session;
     ChannelId channel;

@@ -9,13 +9,14 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <unordered_map>
 
 namespace lvt::broker {
 
-enum class ExchangeType { direct, fanout, topic, headers };
+enum class ExchangeType { direct, fanout, topic, headers, consistent_hash, random };
 
-/// "direct", "fanout", "topic", "headers".
+/// "direct", "fanout", "topic", "headers", "x-consistent-hash", "x-random".
 std::optional<ExchangeType> parse_exchange_type(ByteView name);
 const char* exchange_type_name(ExchangeType type);
 
@@ -51,11 +52,20 @@ public:
     bool bind(BindingKey key, Destination destination);
     /// False where there was none.
     bool unbind(const BindingKey& key);
+    /// precondition_failed where this exchange's type can make nothing of the binding.
+    amqp::AmqpResult<void> check_binding(const BindingKey& key) const;
     /// In the order of their keys.
     const std::map<BindingKey, Destination>& bindings() const { return bindings_; }
 
-    /// Appends where the message goes by this exchange's own bindings; one destination may appear more than once.
-    void match(const Message& message, std::vector<Destination>& out) const;
+    /// Appends where the message goes by this exchange's own bindings; one destination may appear more than once. `more_keys`: routing
+    /// keys beside the message's own (CC and BCC). `lot` decides where the exchange chooses at random.
+    void match(
+        const Message& message, std::span<const Bytes> more_keys, std::uint64_t lot,
+        std::vector<Destination>& out) const;
+    /// The same routing key goes the same way, until the topology changes.
+    bool routes_by_key() const;
+    /// Who takes what finds no way here (alternate-exchange): the argument, else the policy.
+    std::optional<ByteView> alternate() const;
 
     /// Exchanges with a binding to this one, one entry a binding.
     std::vector<Exchange*> bound_from;
@@ -63,6 +73,9 @@ public:
     std::uint64_t route_mark = 0;
 
 private:
+    void match_key(ByteView routing_key, std::vector<Destination>& out) const;
+    void choose(const Message& message, std::uint64_t lot, std::vector<Destination>& out) const;
+
     Bytes name_;
     ExchangeType type_;
     std::map<BindingKey, Destination> bindings_;

@@ -68,6 +68,10 @@ struct ChannelState {
     Bytes last_queue;
     RouteCache route_cache;
 
+    /// Its consumer of amq.rabbitmq.reply-to, 0 = none, and the name that leads to it.
+    ConsumerSlot reply_slot = 0;
+    Bytes reply_name;
+
     Transaction transaction;
 
     /// An answer is held back (a commit, a read): what comes after it waits, in order.

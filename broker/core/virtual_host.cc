@@ -12,28 +12,41 @@ Queue* VirtualHost::find_queue(ByteView name) const {
     return found == queues_.end() ? nullptr : found->second.get();
 }
 
-void VirtualHost::route(const Exchange* exchange, const Message& message, Route& out) {
+void VirtualHost::route(
+    Exchange* exchange, const Message& message, Route& out, std::span<const Bytes> more_keys) {
     out.queues.clear();
     out.cacheable = true;
+    ++route_mark_;
+    const auto add = [&](Queue* queue) {
+        if (!queue || queue->route_mark == route_mark_) return;
+        queue->route_mark = route_mark_;
+        out.queues.push_back(queue);
+    };
     if (!exchange) {
-        if (Queue* const queue = find_queue(message.routing_key())) out.queues.push_back(queue);
+        add(find_queue(message.routing_key()));
+        for (const Bytes& key : more_keys) add(find_queue(key));
         return;
     }
-    ++route_mark_;
     destinations_.clear();
-    out.cacheable = exchange->type() != ExchangeType::headers;
-    exchange->match(message, destinations_);
+    const auto visit = [&](const Exchange& from) {
+        if (!from.routes_by_key()) out.cacheable = false;
+        const std::size_t before = destinations_.size();
+        from.match(message, more_keys, route_mark_, destinations_);
+        if (destinations_.size() != before) return;
+        const auto alternate = from.alternate();
+        Exchange* const next = alternate ? find_exchange(*alternate) : nullptr;
+        if (next) destinations_.push_back({nullptr, next});
+    };
+    exchange->route_mark = route_mark_;
+    visit(*exchange);
     // Exchanges that are found append their own destinations behind; the mark ends cycles.
     for (std::size_t i = 0; i < destinations_.size(); ++i) {
         const Destination at = destinations_[i];
-        std::uint64_t& mark = at.queue ? at.queue->route_mark : at.exchange->route_mark;
-        if (mark == route_mark_) continue;
-        mark = route_mark_;
         if (at.queue) {
-            out.queues.push_back(at.queue);
-        } else {
-            if (at.exchange->type() == ExchangeType::headers) out.cacheable = false;
-            at.exchange->match(message, destinations_);
+            add(at.queue);
+        } else if (at.exchange->route_mark != route_mark_) {
+            at.exchange->route_mark = route_mark_;
+            visit(*at.exchange);
         }
     }
 }

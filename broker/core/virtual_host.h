@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace lvt::broker {
@@ -30,8 +31,11 @@ public:
     }
     const std::map<Bytes, std::unique_ptr<Queue>, std::less<>>& queues() const { return queues_; }
 
-    /// Null `exchange`: the default exchange, where the routing key is a queue's name. Each queue at most once.
-    void route(const Exchange* exchange, const Message& message, Route& out);
+    /// Null `exchange`: the default exchange, where the routing key is a queue's name. Each queue at most once. `more_keys`: routing keys
+    /// beside the message's own (CC and BCC). An exchange that knows no destination hands the message to its alternate exchange.
+    void route(
+        Exchange* exchange, const Message& message, Route& out,
+        std::span<const Bytes> more_keys = {});
 
 private:
     friend class Topology;

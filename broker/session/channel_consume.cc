@@ -140,7 +140,10 @@ void Channel::encode(const Deliver& delivery) {
     const std::uint64_t tag = ++last_tag_;
     to.encoder.encode(
         session_.output, *delivery.message, tag, delivery.redelivered, session_.frame_max);
-    if (delivery.no_ack) return;
+    if (delivery.no_ack) {
+        if (delivery.index == kReplyIndex) --last_tag_;
+        return;
+    }
     ASSERT(delivery.index == to.encoded);
     ++to.encoded;
     tags_.push(tag, delivery.slot, delivery.index);

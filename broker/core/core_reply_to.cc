@@ -1,0 +1,75 @@
+// Direct reply-to: who consumes replies, and how a reply gets there.
+#include "broker/core/core_state.h"
+#include "broker/core/reply_to.h"
+#include "broker/core/topology_errors.h"
+
+namespace lvt::broker {
+
+using amqp::AmqpError;
+using amqp::ReplyCode;
+
+std::optional<Done> CoreState::declare_reply_name(
+    ChannelState& channel, const amqp::QueueDeclare& method) {
+    VirtualHost& vhost = *channel.session->vhost;
+    const Bytes name = without_line_ends(method.queue);
+    if (name != kReplyTo) {
+        if (!name.starts_with(kReplyToPrefix)) return std::nullopt;
+        if (!find_reply_channel(vhost, name)) return Done(not_found("queue", name, vhost));
+    }
+    if (!method.no_wait) reply(channel, amqp::QueueDeclareOk{name, 0, 1});
+    return Done();
+}
+
+Done CoreState::consume_replies(ChannelState& channel, const Consume& command) {
+    const amqp::BasicConsume& method = *command.method;
+    const char* const complaint = channel.reply_slot ? "reply consumer already set"
+                                  : method.no_ack    ? nullptr
+                                                     : "reply consumer cannot acknowledge";
+    if (complaint) return AmqpError{ReplyCode::precondition_failed, complaint};
+    channel.reply_slot = command.slot;
+    channel.reply_name = Bytes(kReplyToPrefix) + random_.name();
+    reply_channels_[channel.reply_name] = key_of(channel);
+    if (!method.no_wait) reply(channel, amqp::BasicConsumeOk{method.consumer_tag});
+    return {};
+}
+
+void CoreState::forget_reply_consumer(ChannelState& channel) {
+    reply_channels_.erase(channel.reply_name);
+    channel.reply_slot = 0;
+    channel.reply_name.clear();
+}
+
+ChannelState* CoreState::find_reply_channel(const VirtualHost& vhost, ByteView name) {
+    const auto found = reply_channels_.find(name);
+    ChannelState* const channel =
+        found == reply_channels_.end() ? nullptr : find_channel(found->second);
+    return channel && channel->session->vhost == &vhost ? channel : nullptr;
+}
+
+bool CoreState::deliver_replies(ChannelState& channel, const Publish& command) {
+    if (!command.message->exchange().empty()) return false;
+    const VirtualHost& vhost = *channel.session->vhost;
+    bool any = deliver_reply(vhost, command.message->routing_key(), command.message);
+    if (!command.more_keys) return any;
+    for (const Bytes& key : *command.more_keys) {
+        any = deliver_reply(vhost, key, command.message) || any;
+    }
+    return any;
+}
+
+/// It takes the connection's credit without asking for it: queues wait for the client to read, replies never do.
+bool CoreState::deliver_reply(const VirtualHost& vhost, ByteView name, const MessagePtr& message) {
+    if (!name.starts_with(kReplyToPrefix)) return false;
+    ChannelState* const channel = find_reply_channel(vhost, name);
+    if (!channel) return false;
+    SessionState& session = *channel->session;
+    if (session.delivery_credit.used > kReplyBytesMax) return false;
+    session.delivery_credit.take(message->charge());
+    ++delivered_;
+    effects(session.lane)
+        .push_back(Deliver{
+            session.id, channel->id, false, true, channel->reply_slot, kReplyIndex, message});
+    return true;
+}
+
+}  // namespace lvt::broker

@@ -1,0 +1,97 @@
+// What a publish asks for in its properties: copies by the CC and BCC headers, replies by reply_to.
+#include "broker/core/core_state.h"
+#include "broker/core/reply_to.h"
+#include "protocol/amqp/properties.h"
+
+namespace lvt::broker {
+
+using amqp::AmqpError;
+using amqp::FieldValue;
+using amqp::Properties;
+using amqp::ReplyCode;
+
+namespace {
+
+AmqpError refused(Bytes text) {
+    return {
+        ReplyCode::precondition_failed,
+        std::move(text),
+        amqp::BasicPublish::kClassId,
+        amqp::BasicPublish::kMethodId};
+}
+
+/// Nearly no message has such a header: one search over the bytes tells.
+bool may_name_copies(ByteView headers) { return headers.find("CC") != ByteView::npos; }
+
+amqp::Table without(amqp::TableView table, ByteView unwanted) {
+    amqp::Table out;
+    for (const auto& [name, value] : table) {
+        if (name != unwanted) out.add_value(name, value);
+    }
+    return out;
+}
+
+MessagePtr with_properties(MessagePool& pool, const Message& message, ByteView properties) {
+    const MessageParts parts{
+        message.exchange(),
+        message.routing_key(),
+        properties,
+        message.body().size(),
+        message.priority(),
+        message.persistent()};
+    return MessageBuilder::build(pool, parts, message.body());
+}
+
+}  // namespace
+
+bool CoreState::rewrite(ChannelState& channel, Publish& command) {
+    const Properties properties(command.message->properties());
+    const amqp::TableView headers(properties.headers().value_or(ByteView()));
+    std::optional<FieldValue> cc;
+    std::optional<FieldValue> bcc;
+    if (may_name_copies(properties.headers().value_or(ByteView()))) {
+        cc = headers.find("CC");
+        bcc = headers.find("BCC");
+    }
+    const bool asks = properties.reply_to() == kReplyTo;
+    if (!cc && !bcc && !asks) return true;
+
+    // Whether it may publish there at all comes first.
+    if (!route(channel, *command.message)) return false;
+    const auto refuse = [&](Bytes text) {
+        fail(channel, refused(std::move(text)));
+        return false;
+    };
+    if (asks && !channel.reply_slot) return refuse("fast reply consumer does not exist");
+    for (const auto& [name, value] : {std::pair("CC", &cc), std::pair("BCC", &bcc)}) {
+        if (!*value) continue;
+        if (!(*value)->array()) {
+            return refuse(fmt::format(
+                "invalid message: {{unacceptable_type_in_header,\"{}\",{}}}",
+                name,
+                (*value)->type_name()));
+        }
+        if (!command.more_keys) command.more_keys = std::make_unique<std::vector<Bytes>>();
+        amqp::ArrayView(*(*value)->array()).for_each([&](const FieldValue& key) {
+            if (key.tag == 'S') command.more_keys->emplace_back(*key.string());
+        });
+    }
+    if (!bcc && !asks) return true;
+    amqp::PropertiesBuilder changed(properties);
+    if (bcc) changed.set_headers(without(headers, "BCC"));
+    if (asks) changed.set_text(amqp::property::kReplyTo, channel.reply_name);
+    command.message = with_properties(pool_, *command.message, changed.build());
+    return true;
+}
+
+const Route* CoreState::route_copies(ChannelState& channel, const Publish& command) {
+    const Message& message = *command.message;
+    if (!route(channel, message)) return nullptr;
+    VirtualHost& vhost = *channel.session->vhost;
+    Exchange* const exchange =
+        message.exchange().empty() ? nullptr : vhost.find_exchange(message.exchange());
+    vhost.route(exchange, message, copies_route_, *command.more_keys);
+    return &copies_route_;
+}
+
+}  // namespace lvt::broker
