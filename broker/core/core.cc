@@ -27,6 +27,7 @@ TurnOutput& Core::end_turn(Time now) { return state_->end_turn(now); }
 std::optional<Milliseconds> Core::next_deadline() const { return state_->next_deadline(); }
 void Core::begin_stop(Time now) { state_->begin_stop(now); }
 bool Core::stopped() const { return state_->stopped(); }
+bool Core::set_tracing(ByteView vhost, bool on) { return state_->set_tracing(vhost, on); }
 CoreStatus Core::status() const { return state_->status(); }
 std::vector<QueueListing> Core::list_queues(ByteView vhost) const {
     return state_->list_queues(vhost);

@@ -58,6 +58,9 @@ public:
     void begin_stop(Time now);
     bool stopped() const;
 
+    /// Turns the firehose of a virtual host on or off (trace_on, trace_off). False where there is none of that name.
+    bool set_tracing(ByteView vhost, bool on);
+
     CoreStatus status() const;
     /// An empty result where there is no such virtual host.
     std::vector<QueueListing> list_queues(ByteView vhost) const;

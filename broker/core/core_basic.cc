@@ -281,6 +281,7 @@ void CoreState::hand_to_get(ChannelState& channel, Queue& queue, bool no_ack) {
         queue.settings.type == QueueType::quorum ? with_delivery_count(entry) : entry.message;
     if (queue.keeps_house) drop_expired(queue, static_cast<std::uint64_t>(now_.wall.count()));
     got.message_count = static_cast<std::uint32_t>(queue.machine.ready());
+    if (any_traced_) trace_delivered(channel, queue, *entry.message, entry.delivered);
     const std::uint64_t ordinal = channel.next_ordinal++;
     if (no_ack) {
         settle_on_disk(queue, entry.seq, *entry.message);

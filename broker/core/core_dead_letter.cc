@@ -167,8 +167,7 @@ void CoreState::discard(Queue& queue, QueuedMessage entry, DeathReason reason) {
 void CoreState::dead_letter(Queue& queue, const Message& message, DeathReason reason) {
     VirtualHost& vhost = *queue.vhost;
     const Bytes exchange_name = *queue.settings.dead_letter_exchange;
-    const Exchange* const exchange =
-        exchange_name.empty() ? nullptr : vhost.find_exchange(exchange_name);
+    Exchange* const exchange = exchange_name.empty() ? nullptr : vhost.find_exchange(exchange_name);
     if (!exchange && !exchange_name.empty()) return;
     const auto& key = queue.settings.dead_letter_routing_key;
     const Table headers = DeathHeaders(queue, message, reason, now_.wall).build(key.has_value());
@@ -186,7 +185,7 @@ void CoreState::dead_letter(Queue& queue, const Message& message, DeathReason re
     copy.mutable_get()->set_published_at_ms(static_cast<std::uint64_t>(now_.wall.count()));
 
     Route route;
-    vhost.route(exchange, *copy, route);
+    vhost.route(exchange, *copy, route, cc_keys(*copy));
     std::vector<storage::Target> outer = std::exchange(targets_, {});
     for (Queue* const target : route.queues) {
         if (reason != DeathReason::rejected && goes_round(headers.view(), target->name)) continue;

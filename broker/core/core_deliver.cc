@@ -74,6 +74,7 @@ void CoreState::hand_out(Queue& queue) {
             consumer.slot,
             0,
             counted && entry.delivery_count > 0 ? with_delivery_count(entry) : entry.message};
+        if (any_traced_) trace_delivered(channel, queue, *entry.message, entry.delivered);
         const std::uint64_t ordinal = channel.next_ordinal++;
         if (consumer.no_ack) {
             settle_on_disk(queue, entry.seq, *entry.message);

@@ -38,7 +38,8 @@ MessagePtr with_properties(MessagePool& pool, const Message& message, ByteView p
         properties,
         message.body().size(),
         message.priority(),
-        message.persistent()};
+        message.persistent(),
+        message.expiration_ms()};
     return MessageBuilder::build(pool, parts, message.body());
 }
 
@@ -82,6 +83,18 @@ bool CoreState::rewrite(ChannelState& channel, Publish& command) {
     if (asks) changed.set_text(amqp::property::kReplyTo, channel.reply_name);
     command.message = with_properties(pool_, *command.message, changed.build());
     return true;
+}
+
+std::vector<Bytes> CoreState::cc_keys(const Message& message) {
+    std::vector<Bytes> keys;
+    const ByteView headers = Properties(message.properties()).headers().value_or(ByteView());
+    if (!may_name_copies(headers)) return keys;
+    const auto cc = amqp::TableView(headers).find("CC");
+    if (!cc || !cc->array()) return keys;
+    amqp::ArrayView(*cc->array()).for_each([&](const FieldValue& key) {
+        if (key.tag == 'S') keys.emplace_back(*key.string());
+    });
+    return keys;
 }
 
 const Route* CoreState::route_copies(ChannelState& channel, const Publish& command) {

@@ -9,6 +9,7 @@
 //   core_dead_letter.cc  what becomes of messages that a queue gives up
 //   core_rewrite.cc    what a publish asks for in its properties: CC, BCC, reply-to
 //   core_reply_to.cc   direct reply-to
+//   core_trace.cc      the firehose
 //   core_basic.cc      consume, cancel, get, qos, recover
 //   core_exchanges.cc  exchange.* and bindings
 //   core_topology.cc   queue.*, rights
@@ -105,6 +106,9 @@ public:
     // core_deliver.cc
     void on_read(storage::ColdBatch batch);
 
+    // core_trace.cc
+    bool set_tracing(ByteView vhost, bool on);
+
     // core_listing.cc
     CoreStatus status() const;
     std::vector<QueueListing> list_queues(ByteView vhost) const;
@@ -185,6 +189,8 @@ private:
     /// Takes the keys of CC and BCC headers out of the message, BCC for good, and gives replies their way back. False where the
     /// channel was failed.
     bool rewrite(ChannelState& channel, Publish& command);
+    /// The routing keys of a message's CC header.
+    static std::vector<Bytes> cc_keys(const Message& message);
     /// By all its keys; null where the channel was failed.
     const Route* route_copies(ChannelState& channel, const Publish& command);
 
@@ -198,6 +204,12 @@ private:
     /// Hands the message to the reply consumers that its keys name. False where there are none.
     bool deliver_replies(ChannelState& channel, const Publish& command);
     bool deliver_reply(const VirtualHost& vhost, ByteView name, const MessagePtr& message);
+
+    // core_trace.cc
+    void trace_published(const ChannelState& channel, const Message& message, const Route& route);
+    void trace_delivered(
+        const ChannelState& channel, const Queue& queue, const Message& message, bool redelivered);
+    void trace(VirtualHost& vhost, Bytes key, const amqp::Table& headers, ByteView body);
 
     // core_deliver.cc
     void list_to_run(Queue& queue);
@@ -394,6 +406,9 @@ private:
 
     /// By the name that leads there.
     std::unordered_map<Bytes, ChannelKey, StringHash, std::equal_to<>> reply_channels_;
+
+    /// Any virtual host is traced.
+    bool any_traced_ = false;
 
     // Reused from publish to publish.
     Route copies_route_;

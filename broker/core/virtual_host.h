@@ -23,6 +23,8 @@ public:
     explicit VirtualHost(Bytes name) : name_(std::move(name)) {}
 
     const Bytes& name() const { return name_; }
+    /// Its amq.rabbitmq.trace hears of every message. Not kept over a restart.
+    bool traced = false;
     Exchange* find_exchange(ByteView name) const;
     Queue* find_queue(ByteView name) const;
     /// By name, ascending.

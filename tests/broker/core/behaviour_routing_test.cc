@@ -365,6 +365,35 @@ TEST_P(Routing, RandomExchangeChoosesOne) {
     EXPECT_GT(broker.queue("b").messages_ready, 10u);
 }
 
+TEST_P(Routing, TheFirehoseHearsOfEverything) {
+    SimClient& c = client();
+    for (const char* const name : {"q", "trace"}) c.declare_queue(1, name);
+    bind(c, "trace", "amq.rabbitmq.trace", "#");
+    c.publish(1, "", "q", "before");
+    c.get(1, "q");
+    ASSERT_TRUE(broker.core().set_tracing("/", true));
+    EXPECT_FALSE(broker.core().set_tracing("nowhere", true));
+    publish(c, "", "q", "m", PropertiesBuilder().set_headers(Table().add_int("a", 1)));
+    EXPECT_EQ(c.get(1, "q")->body, "m");
+    for (const char* const key : {"publish.", "deliver.q"}) {
+        const auto heard = c.get(1, "trace");
+        ASSERT_TRUE(heard);
+        EXPECT_EQ(std::get<amqp::BasicGetOk>(heard->method).routing_key, key);
+        EXPECT_EQ(heard->body, "m");
+        const Bytes properties = heard->properties;
+        const amqp::TableView headers(*amqp::Properties(properties).headers());
+        EXPECT_EQ(headers.find("exchange_name")->string(), "");
+        EXPECT_EQ(headers.find("user")->string(), "guest");
+        EXPECT_EQ(headers.find("routed_queues").has_value(), key == Bytes("publish."));
+        EXPECT_EQ(headers.find("redelivered").has_value(), key == Bytes("deliver.q"));
+    }
+    EXPECT_FALSE(c.get(1, "trace")) << "what it says is not traced itself";
+    broker.core().set_tracing("/", false);
+    c.publish(1, "", "q", "after");
+    c.take_all();
+    EXPECT_FALSE(c.get(1, "trace"));
+}
+
 TEST_P(Routing, NamesThatAreNotForClients) {
     SimClient& c = client();
     EXPECT_EQ(
