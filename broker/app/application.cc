@@ -5,7 +5,9 @@
 #include <chrono>
 
 #include "broker/app/broker_control.h"
+#include "broker/app/definitions.h"
 #include "broker/app/durable_storage.h"
+#include "broker/config/text_file.h"
 #include "protocol/base/assert.h"
 
 namespace lvt::broker {
@@ -17,12 +19,16 @@ constexpr Milliseconds kCloseGrace{500};
 /// How long the core has to finish after that; a disk that takes longer is left with an unclean stop.
 constexpr Milliseconds kStopLimit{10'000};
 
+constexpr std::size_t kDefinitionsBytesMax = 256 * 1024 * 1024;
+
 CoreOptions core_options(const Config& config) {
     CoreOptions options;
     options.durable = !config.data_dir.empty();
     options.default_user = config.default_user.name;
     options.default_pass = config.default_user.password;
-    options.default_vhost = config.default_user.vhost;
+    // Definitions bring their own.
+    if (config.load_definitions.empty()) options.default_vhost = config.default_user.vhost;
+    else options.default_vhost.clear();
     options.default_user_tags = config.default_user.tags;
     options.default_configure = config.default_user.configure;
     options.default_write = config.default_user.write;
@@ -99,6 +105,7 @@ Result<void> Application::build() {
         LVT_TRY(bind_listeners());
         LVT_TRY(open_store());
         make_lanes();
+        LVT_TRY(load_definitions());
         LVT_TRY(open_control());
         run();
     } catch (const std::exception& failure) {
@@ -164,6 +171,42 @@ void Application::make_lanes() {
             [this](Error error) { fail(std::move(error)); }));
         core_thread_->add_lane(*lanes_.back());
     }
+}
+
+/// They are in place before the first connection is accepted: what is posted here runs first.
+Result<void> Application::load_definitions() {
+    const std::filesystem::path& path = options_.config.load_definitions;
+    if (path.empty()) return {};
+    std::vector<std::filesystem::path> files;
+    std::error_code error;
+    if (std::filesystem::is_directory(path, error)) {
+        for (const auto& entry : std::filesystem::directory_iterator(path, error))
+            if (entry.path().extension() == ".json") files.push_back(entry.path());
+        std::sort(files.begin(), files.end());
+    } else {
+        files.push_back(path);
+    }
+    for (const std::filesystem::path& file : files) {
+        const auto text = read_text_file(file, kDefinitionsBytesMax);
+        if (text.has_error()) return text.error();
+        auto definitions = read_definitions(*text, "/", random_);
+        if (definitions.has_error()) {
+            return Error{
+                ErrorKind::invalid,
+                fmt::format("{}: {}", file.string(), definitions.error().message)};
+        }
+        for (const std::string& line : definitions->ignored)
+            log_.log(LogLevel::warning, "{}: {}", file.string(), line);
+        core_thread_->administer(
+            ChangeDefinitions{
+                std::move(definitions->commands), ChangeDefinitions::Require::nothing},
+            [this, file](const AdminReply& reply) {
+                const std::string fault = fault_of_import(reply);
+                if (!fault.empty())
+                    fail({ErrorKind::invalid, fmt::format("{}: {}", file.string(), fault)});
+            });
+    }
+    return {};
 }
 
 Result<void> Application::open_control() {

@@ -57,6 +57,7 @@ private:
     Result<void> build();
     Result<void> open_store();
     Result<void> bind_listeners();
+    Result<void> load_definitions();
     Result<void> open_control();
     void make_lanes();
     void run();

@@ -1,13 +1,14 @@
 #include "broker/app/broker_control.h"
 
+#include "broker/app/admin_control.h"
+#include "broker/ctl/control_server.h"
+#include "broker/net/event_loop.h"
+
+#include <boost/json.hpp>
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/json.hpp>
 #include <chrono>
-
-#include "broker/ctl/control_server.h"
-#include "broker/net/event_loop.h"
 
 namespace lvt::broker {
 
@@ -26,9 +27,12 @@ json::array show(const amqp::Table& table) {
     json::array all;
     for (const auto& [name, value] : table.view()) {
         json::value shown;
-        if (const auto integer = value.integer()) shown = *integer;
-        else if (const auto string = value.string()) shown = text(*string);
-        else if (const auto boolean = value.boolean()) shown = *boolean;
+        if (const auto integer = value.integer())
+            shown = *integer;
+        else if (const auto string = value.string())
+            shown = text(*string);
+        else if (const auto boolean = value.boolean())
+            shown = *boolean;
         all.push_back(json::array{text(name), value.type_name(), std::move(shown)});
     }
     return all;
@@ -73,12 +77,6 @@ json::object show(const ConnectionListing& connection) {
     };
 }
 
-json::object show(const UserListing& user) {
-    json::array tags;
-    for (const Bytes& tag : user.tags) tags.push_back(text(tag));
-    return {{"user", text(user.name)}, {"tags", std::move(tags)}};
-}
-
 template <class Listing>
 json::array show_all(const std::vector<Listing>& listings) {
     json::array all;
@@ -93,16 +91,17 @@ public:
     Handler(
         const Config& config, const Core& core, CoreThread& thread, const Clock& clock,
         const ResourceWatch& watch, const std::vector<std::shared_ptr<Listener>>& listeners,
-        std::function<void()> on_stop_requested)
+        LogSink& log, std::function<void()> on_stop_requested)
         : config_(config),
           core_(core),
-          thread_(thread),
           clock_(clock),
           watch_(watch),
           listeners_(listeners),
-          on_stop_requested_(std::move(on_stop_requested)) {}
+          on_stop_requested_(std::move(on_stop_requested)),
+          admin_(core, thread, log, config.server.version) {}
 
     void control(const std::string& verb, const json::object& args, Done done) override {
+        if (admin_.administer(verb, args, done)) return;
         done(answer(verb, args));
         if (verb == "stop" && on_stop_requested_) on_stop_requested_();
     }
@@ -115,16 +114,13 @@ private:
         if (verb == "status") return {status(), {}, 0};
         if (verb == "list_queues") return list_queues(args);
         if (verb == "list_connections") return {show_all(core_.list_connections()), {}, 0};
-        if (verb == "list_users") return {show_all(core_.list_users()), {}, 0};
-        if (verb == "list_vhosts") return {list_vhosts(), {}, 0};
         if (verb == "environment") return {environment(), {}, 0};
         return ControlAnswer::refusal(fmt::format("unknown verb '{}'", verb), kUsage);
     }
 
     ControlAnswer list_queues(const json::object& args) const {
         const json::value* const vhost = args.if_contains("vhost");
-        const Bytes name =
-            vhost && vhost->is_string() ? Bytes(vhost->get_string()) : Bytes("/");
+        const Bytes name = vhost && vhost->is_string() ? Bytes(vhost->get_string()) : Bytes("/");
         const std::vector<Bytes> known = core_.list_vhosts();
         if (std::find(known.begin(), known.end(), name) == known.end())
             return ControlAnswer::refusal(
@@ -132,19 +128,11 @@ private:
         return {show_all(core_.list_queues(name)), {}, 0};
     }
 
-    json::array list_vhosts() const {
-        json::array all;
-        for (const Bytes& name : core_.list_vhosts())
-            all.push_back(json::object{{"name", text(name)}});
-        return all;
-    }
-
     json::array environment() const {
         json::array all;
         for (const Setting& setting : config_.settings)
-            all.push_back(
-                json::object{
-                    {"key", setting.key}, {"value", setting.value}, {"source", setting.source}});
+            all.push_back(json::object{
+                {"key", setting.key}, {"value", setting.value}, {"source", setting.source}});
         return all;
     }
 
@@ -190,11 +178,11 @@ private:
 
     const Config& config_;
     const Core& core_;
-    CoreThread& thread_;  // what changes something goes through CoreThread::administer
     const Clock& clock_;
     const ResourceWatch& watch_;
     const std::vector<std::shared_ptr<Listener>>& listeners_;
     std::function<void()> on_stop_requested_;
+    AdminControl admin_;
     Milliseconds started_ = clock_.now().monotonic;
 };
 
@@ -206,11 +194,10 @@ Result<std::unique_ptr<BrokerControl>> BrokerControl::open(
     const ResourceWatch& watch, const std::vector<std::shared_ptr<Listener>>& listeners,
     LogSink& log, std::function<void()> on_stop_requested) {
     std::unique_ptr<BrokerControl> control(new BrokerControl);
-    control->handler_ =
-        std::make_unique<Handler>(
-            config, core, thread, clock, watch, listeners, std::move(on_stop_requested));
-    Result<std::unique_ptr<ControlServer>> server = ControlServer::listen(
-        thread.loop().context(), config.data_dir, *control->handler_, log);
+    control->handler_ = std::make_unique<Handler>(
+        config, core, thread, clock, watch, listeners, log, std::move(on_stop_requested));
+    Result<std::unique_ptr<ControlServer>> server =
+        ControlServer::listen(thread.loop().context(), config.data_dir, *control->handler_, log);
     if (server.has_error()) return server.error();
     control->handler_->server = std::move(*server);
     return control;

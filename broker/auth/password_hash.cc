@@ -4,24 +4,47 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 
 namespace lvt::broker {
 
 namespace {
 
 constexpr std::size_t kSaltBytes = 4;
-constexpr std::size_t kHashBytes = kSaltBytes + SHA256_DIGEST_LENGTH;
+
+struct Algorithm {
+    ByteView name;
+    const EVP_MD* (*digest)();
+    std::size_t digest_bytes;
+
+    std::size_t hash_bytes() const { return kSaltBytes + digest_bytes; }
+    std::size_t encoded_bytes() const { return (hash_bytes() + 2) / 3 * 4; }
+};
+constexpr Algorithm kAlgorithms[] = {
+    {"rabbit_password_hashing_sha256", EVP_sha256, 32},
+    {"rabbit_password_hashing_sha512", EVP_sha512, 64},
+    {"rabbit_password_hashing_md5", EVP_md5, 16},
+};
+
+/// Null where no algorithm makes hashes of that length.
+const Algorithm* find_algorithm(ByteView hash) {
+    for (const Algorithm& algorithm : kAlgorithms) {
+        if (hash.size() == algorithm.encoded_bytes()) return &algorithm;
+    }
+    return nullptr;
+}
 
 const unsigned char* octets(ByteView bytes) {
     return reinterpret_cast<const unsigned char*>(bytes.data());
 }
 
-Bytes salted_digest(ByteView password, ByteView salt) {
+Bytes salted_digest(const Algorithm& algorithm, ByteView password, ByteView salt) {
     const Bytes input = Bytes(salt) + Bytes(password);
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    SHA256(octets(input), input.size(), digest);
-    return Bytes(salt) + Bytes(reinterpret_cast<const char*>(digest), sizeof digest);
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    // MD5 may be forbidden by the system's policy: nobody gets in with such a hash then.
+    if (!EVP_Digest(input.data(), input.size(), digest, &size, algorithm.digest(), nullptr))
+        return {};
+    return Bytes(salt) + Bytes(reinterpret_cast<const char*>(digest), size);
 }
 
 Bytes base64(ByteView bytes) {
@@ -38,18 +61,28 @@ Bytes base64(ByteView bytes) {
 
 Bytes hash_password(ByteView password, ByteView salt) {
     ASSERT(salt.size() == kSaltBytes);
-    return base64(salted_digest(password, salt));
+    return base64(salted_digest(kAlgorithms[0], password, salt));
 }
 
 bool verify_password(ByteView password, ByteView hash) {
-    constexpr std::size_t kEncodedBytes = kHashBytes / 3 * 4;
-    static_assert(kHashBytes % 3 == 0);
-    if (hash.size() != kEncodedBytes) return false;
-    unsigned char decoded[kHashBytes];
+    const Algorithm* const algorithm = find_algorithm(hash);
+    if (!algorithm) return false;
+    unsigned char decoded[(kSaltBytes + EVP_MAX_MD_SIZE + 2) / 3 * 3];
     if (EVP_DecodeBlock(decoded, octets(hash), static_cast<int>(hash.size())) < 0) return false;
     const ByteView salt(reinterpret_cast<const char*>(decoded), kSaltBytes);
-    const Bytes expected = salted_digest(password, salt);
-    return CRYPTO_memcmp(expected.data(), decoded, kHashBytes) == 0;
+    const Bytes expected = salted_digest(*algorithm, password, salt);
+    return expected.size() == algorithm->hash_bytes() &&
+           CRYPTO_memcmp(expected.data(), decoded, expected.size()) == 0;
+}
+
+ByteView hashing_algorithm(ByteView hash) {
+    const Algorithm* const algorithm = find_algorithm(hash);
+    return algorithm ? algorithm->name : kAlgorithms[0].name;
+}
+
+bool is_password_hash(ByteView hash, ByteView algorithm) {
+    const Algorithm* const found = find_algorithm(hash);
+    return found && (algorithm.empty() || algorithm == found->name);
 }
 
 }  // namespace lvt::broker

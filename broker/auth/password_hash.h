@@ -1,4 +1,5 @@
-// Passwords at rest, in RabbitMQ's form: base64(salt + sha256(salt + password)), the salt being 4 octets.
+// Passwords at rest, in RabbitMQ's form: base64(salt + digest(salt + password)), the salt being 4 octets. The digest is SHA-256;
+// hashes of SHA-512 and MD5, which RabbitMQ may have made, are known by their length.
 #pragma once
 
 #include "protocol/base/bytes.h"
@@ -10,5 +11,10 @@ Bytes hash_password(ByteView password, ByteView salt);
 
 /// In constant time. False where the hash is malformed; an empty hash refuses every password.
 bool verify_password(ByteView password, ByteView hash);
+
+/// RabbitMQ's name of the algorithm: "rabbit_password_hashing_sha256", ..._sha512 or ..._md5.
+ByteView hashing_algorithm(ByteView hash);
+/// Is it a hash of that algorithm? An empty name stands for any of them.
+bool is_password_hash(ByteView hash, ByteView algorithm);
 
 }  // namespace lvt::broker

@@ -157,7 +157,7 @@ constexpr std::string_view kPrometheus[] = {"prometheus.*"};
 constexpr std::string_view kClustering[] = {
     "cluster_formation.*", "cluster_keepalive_interval", "cluster_tags.*", "node_tags.*", "aws.*"};
 constexpr std::string_view kDefinitions[] = {
-    "load_definitions", "definitions.*", "default_users.*", "default_policies.*"};
+    "definitions.*", "default_users.*", "default_policies.*"};
 constexpr std::string_view kProtocols[] = {
     "mqtt.*", "web_mqtt.*", "stomp.*", "web_stomp.*", "stream.*", "amqp1_0.*", "proxy_protocol"};
 constexpr std::string_view kAuthentication[] = {
@@ -176,7 +176,7 @@ constexpr LaterPart kLater[] = {
     {"the HTTP API", "no management listener is opened", kManagement},
     {"Prometheus", "no metrics listener is opened", kPrometheus},
     {"clustering", "the node runs alone", kClustering},
-    {"importing definitions", "nothing is imported", kDefinitions},
+    {"definitions from elsewhere", "only load_definitions is imported", kDefinitions},
     {"any other protocol", "listeners speak plain AMQP 0-9-1", kProtocols},
     {"any other authentication", "users are those of the broker itself", kAuthentication},
     {"intercepting messages", "nothing is intercepted", kTracing},

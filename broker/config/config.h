@@ -107,6 +107,9 @@ struct Config {
     /// 0: the only lane runs on the core's thread.
     unsigned io_threads = 0;
 
+    /// Definitions in JSON that are imported at every start: a file, or a directory of *.json; empty: none.
+    std::filesystem::path load_definitions;
+
     DefaultUser default_user;
     /// Users that may log in from the machine itself only.
     std::vector<std::string> loopback_users;

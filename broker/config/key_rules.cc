@@ -159,6 +159,27 @@ const KeyRule
             {"default_permissions.read",
              ".*",
              TAKE(take_text(value, kPathMax, d.config.default_user.read))},
+            {"load_definitions",
+             nullptr,
+             [](Draft& d, const std::string&, const std::string& value) {
+                 std::string path;
+                 Expected expected = take_text(value, kPathMax, path);
+                 if (expected.empty()) d.config.load_definitions = path;
+                 return expected;
+             }},
+            {"definitions.import_backend",
+             nullptr,
+             [](Draft&, const std::string&, const std::string& value) {
+                 return value == "local_filesystem" ? Expected{} : Expected{"local_filesystem"};
+             }},
+            {"definitions.local.path",
+             nullptr,
+             [](Draft& d, const std::string&, const std::string& value) {
+                 std::string path;
+                 Expected expected = take_text(value, kPathMax, path);
+                 if (expected.empty()) d.config.load_definitions = path;
+                 return expected;
+             }},
             {"loopback_users",
              nullptr,
              [](Draft& d, const std::string&, const std::string& value) {

@@ -204,7 +204,7 @@ Result<void> CoreState::finish_recovery(Lsn last, Time now) {
         for (const auto& [name, queue] : vhost->queues()) restore_queue(*queue);
     }
     recovered_.clear();
-    if (topology_.vhosts().empty()) make_defaults();
+    if (topology_.vhosts().empty() && !options_.default_vhost.empty()) make_defaults();
     for (const auto& [vhost_name, vhost] : topology_.vhosts()) {
         for (const auto& [name, queue] : vhost->queues()) apply_settings(*queue);
     }

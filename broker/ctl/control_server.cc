@@ -21,7 +21,7 @@ namespace asio = boost::asio;
 namespace json = boost::json;
 using Protocol = asio::local::stream_protocol;
 
-constexpr std::size_t kRequestBytesMax = 64 * 1024;
+constexpr std::size_t kRequestBytesMax = 64 * 1024 * 1024;  // definitions may be long
 constexpr std::size_t kSessionsMax = 64;
 constexpr int kUsageExitCode = 64;
 
