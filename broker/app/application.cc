@@ -16,6 +16,8 @@ namespace {
 
 /// How long clients have to answer connection.close at a stop before their sockets are closed.
 constexpr Milliseconds kCloseGrace{500};
+/// How often stop_app looks whether they have gone.
+constexpr Milliseconds kLookInterval{5};
 /// How long the core has to finish after that; a disk that takes longer is left with an unclean stop.
 constexpr Milliseconds kStopLimit{10'000};
 
@@ -155,11 +157,7 @@ void Application::make_lanes() {
     watch_ = std::make_unique<ResourceWatch>(
         std::move(limits), core_thread_->loop(), clock_, log_,
         ResourceWatch::Hooks{
-            [this] {
-                return std::any_of(lanes_.begin(), lanes_.end(), [](const auto& lane) {
-                    return lane->connection_count() > 0;
-                });
-            },
+            [this] { return connection_count() > 0; },
             [this](AlarmState alarm) {
                 core_thread_->call([alarm](Core& core, Time now) { core.on_alarm(alarm, now); });
             }});
@@ -213,7 +211,10 @@ Result<void> Application::open_control() {
     if (!options_.control_socket || options_.config.data_dir.empty()) return {};
     Result<std::unique_ptr<BrokerControl>> control = BrokerControl::open(
         options_.config, *core_, *core_thread_, clock_, *watch_, listeners_, log_,
-        options_.on_stop_requested);
+        ControlHooks{
+            options_.on_stop_requested,
+            [this](std::function<void()> done) { stop_app(std::move(done)); },
+            [this] { return start_app(); }});
     if (control.has_error()) return control.error();
     control_ = std::move(*control);
     return {};
@@ -227,15 +228,61 @@ void Application::run() {
     });
     const std::lock_guard lock(mutex_);
     running_ = true;
-    core_thread_->loop().post([this] {
-        for (const auto& listener : listeners_) {
-            listener->start([this](int fd) {
-                watch_->wake();
-                lanes_[next_lane_]->adopt(fd);
-                next_lane_ = (next_lane_ + 1) % lanes_.size();
-            });
-        }
-    });
+    core_thread_->loop().post([this] { accept_connections(); });
+}
+
+void Application::accept_connections() {
+    for (const auto& listener : listeners_) {
+        listener->start([this](int fd) {
+            watch_->wake();
+            lanes_[next_lane_]->adopt(fd);
+            next_lane_ = (next_lane_ + 1) % lanes_.size();
+        });
+    }
+}
+
+std::size_t Application::connection_count() const {
+    std::size_t count = 0;
+    for (const auto& lane : lanes_) count += lane->connection_count();
+    return count;
+}
+
+void Application::stop_app(std::function<void()> done) {
+    log_.log(LogLevel::info, "stop_app: listeners are closed, connections end");
+    for (const auto& listener : listeners_) listener->close();
+    core_thread_->administer(
+        CloseConnections{{}, true, "broker forced connection closure with reason 'shutdown'"},
+        [](const AdminReply&) {});
+    app_stopped_ = std::move(done);
+    drop_connections_at_ = clock_.now().monotonic + kCloseGrace;
+    app_timer_ = std::make_unique<LoopTimer>(
+        core_thread_->loop(), [this] { wait_for_connections(); });
+    wait_for_connections();
+}
+
+void Application::wait_for_connections() {
+    if (connection_count() == 0) {
+        if (app_stopped_) std::exchange(app_stopped_, nullptr)();
+        return;
+    }
+    const Milliseconds now = clock_.now().monotonic;
+    if (now >= drop_connections_at_) {
+        for (const auto& lane : lanes_) lane->drop_connections();
+        drop_connections_at_ = now + kCloseGrace;
+    }
+    app_timer_->arm_at_latest(now + kLookInterval, now);
+}
+
+Result<void> Application::start_app() {
+    for (const auto& listener : listeners_) {
+        Result<void> opened = listener->reopen();
+        if (opened.has_value()) continue;
+        for (const auto& one : listeners_) one->close();
+        return opened;
+    }
+    accept_connections();
+    log_.log(LogLevel::info, "start_app: connections are accepted again");
+    return {};
 }
 
 void Application::fail(Error error) {

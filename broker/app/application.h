@@ -61,6 +61,14 @@ private:
     Result<void> open_control();
     void make_lanes();
     void run();
+    // The core's thread. RabbitMQ's stop_app and start_app: the process and the control socket stay.
+    /// Listeners are closed, connections end with 320; `done` when all are gone.
+    void stop_app(std::function<void()> done);
+    /// io where an address cannot be bound again; nothing listens then.
+    Result<void> start_app();
+    void accept_connections();
+    void wait_for_connections();
+    std::size_t connection_count() const;
     void fail(Error error);
     void stop_gracefully();
 
@@ -76,6 +84,10 @@ private:
     std::unique_ptr<ResourceWatch> watch_;
     std::unique_ptr<BrokerControl> control_;
     std::size_t next_lane_ = 0;
+    /// Until the connections that stop_app() ends are gone.
+    std::unique_ptr<LoopTimer> app_timer_;
+    std::function<void()> app_stopped_;
+    Milliseconds drop_connections_at_{0};
 
     mutable std::mutex mutex_;
     std::condition_variable changed_;

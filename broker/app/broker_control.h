@@ -15,13 +15,21 @@
 
 namespace lvt::broker {
 
+/// What control asks of the application, on the core's thread.
+struct ControlHooks {
+    std::function<void()> on_stop_requested;
+    /// Calls `done` when no connection is left.
+    std::function<void(std::function<void()> done)> stop_app;
+    std::function<Result<void>()> start_app;
+};
+
 class BrokerControl {
 public:
     /// Binds the control socket in the data directory; it is served while the core's loop runs. All must outlive it.
     [[nodiscard]] static Result<std::unique_ptr<BrokerControl>> open(
         const Config& config, const Core& core, CoreThread& thread, const Clock& clock,
-        const ResourceWatch& watch, const std::vector<std::shared_ptr<Listener>>& listeners,
-        LogSink& log, std::function<void()> on_stop_requested);
+        ResourceWatch& watch, const std::vector<std::shared_ptr<Listener>>& listeners,
+        LogSink& log, ControlHooks hooks);
     /// When the loop does not run any more.
     ~BrokerControl();
 

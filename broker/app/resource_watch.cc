@@ -32,6 +32,16 @@ void ResourceWatch::wake() {
     timer_.arm_at_latest(now + kInterval, now);
 }
 
+void ResourceWatch::set_memory_limit(std::uint64_t bytes) {
+    limits_.memory_bytes = bytes;
+    check();
+}
+
+void ResourceWatch::set_disk_free_limit(std::uint64_t bytes) {
+    limits_.disk_free_bytes = bytes;
+    check();
+}
+
 void ResourceWatch::check() {
     report({memory_is_short(), disk_is_short()});
     const bool connected = hooks_.anyone_connected();

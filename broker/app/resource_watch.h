@@ -43,6 +43,10 @@ public:
     }
     AlarmState alarm() const { return alarm_; }
     std::uint64_t memory_limit_bytes() const { return limits_.memory_bytes; }
+    std::uint64_t disk_free_limit_bytes() const { return limits_.disk_free_bytes; }
+    // As WatchLimits; looked at at once.
+    void set_memory_limit(std::uint64_t bytes);
+    void set_disk_free_limit(std::uint64_t bytes);
 
 private:
     void check();

@@ -27,8 +27,38 @@ struct ChangeDefinitions {
     Require require = Require::nothing;
 };
 
+/// Drops what is ready; `count` of it. not_found.
+struct PurgeQueue {
+    Bytes vhost;
+    Bytes queue;
+};
+
+/// `count`: messages that were ready. not_found, not_empty, in_use; exclusive queues too.
+struct RemoveQueue {
+    Bytes vhost;
+    Bytes queue;
+    bool if_empty = false;
+    bool if_unused = false;
+};
+
+/// These connections end with 320 CONNECTION_FORCED; `count` of them. Those that are not there any more are left out.
+struct CloseConnections {
+    /// SessionState::number.
+    std::vector<std::uint64_t> numbers;
+    /// All of them, whatever their numbers.
+    bool all = false;
+    Bytes reason;
+};
+
+/// The firehose of a virtual host; one that does not exist has none. Not kept over a restart.
+struct SetTracing {
+    Bytes vhost;
+    bool on = false;
+};
+
 /// One alternative for each kind of request; CoreState::administer has an overload for each.
-using AdminRequest = std::variant<ChangeDefinitions>;
+using AdminRequest =
+    std::variant<ChangeDefinitions, PurgeQueue, RemoveQueue, CloseConnections, SetTracing>;
 
 enum class AdminOutcome : std::uint8_t {
     done,
@@ -38,6 +68,7 @@ enum class AdminOutcome : std::uint8_t {
     exists,
     invalid,
     in_use,
+    not_empty,
 };
 
 struct AdminReply {

@@ -49,6 +49,7 @@ struct Login {
     Bytes password;
     Bytes mechanism;
     Bytes peer;  // "127.0.0.1:53211", for listings and the log
+    Bytes local;  // "127.0.0.1:5672", where it came to
     bool loopback = false;
 };
 

@@ -141,6 +141,8 @@ struct Consumer {
     Queue* queue = nullptr;
     ConsumerSlot slot = 0;
     Bytes tag;
+    /// Of basic.consume.
+    amqp::Table arguments;
     bool no_ack = false;
     bool exclusive = false;
     /// x-priority: the highest with credit come first.

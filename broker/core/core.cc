@@ -32,7 +32,12 @@ CoreStatus Core::status() const { return state_->status(); }
 std::vector<QueueListing> Core::list_queues(ByteView vhost) const {
     return state_->list_queues(vhost);
 }
-std::vector<ConnectionListing> Core::list_connections() const { return state_->list_connections(); }
+const std::vector<std::vector<std::unique_ptr<SessionState>>>& Core::sessions() const {
+    return state_->sessions();
+}
+std::unordered_map<std::uint64_t, std::uint64_t> Core::unconfirmed() const {
+    return state_->unconfirmed();
+}
 std::vector<Bytes> Core::list_vhosts() const {
     std::vector<Bytes> out;
     for (const auto& [name, vhost] : state_->topology().vhosts()) out.push_back(name);

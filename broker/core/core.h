@@ -15,11 +15,13 @@
 
 #include <memory>
 #include <optional>
+#include <unordered_map>
 
 namespace lvt::broker {
 
 class CoreState;
 class Topology;
+struct SessionState;
 
 class Core {
 public:
@@ -64,7 +66,10 @@ public:
     CoreStatus status() const;
     /// An empty result where there is no such virtual host.
     std::vector<QueueListing> list_queues(ByteView vhost) const;
-    std::vector<ConnectionListing> list_connections() const;
+    /// By lane and slot; null where none is. Until the next turn.
+    const std::vector<std::vector<std::unique_ptr<SessionState>>>& sessions() const;
+    /// How many publishes of each channel wait for their confirm, by ChannelState::incarnation.
+    std::unordered_map<std::uint64_t, std::uint64_t> unconfirmed() const;
     std::vector<Bytes> list_vhosts() const;
     std::vector<UserListing> list_users() const;
     /// All definitions, for listings of them. Until the next turn.

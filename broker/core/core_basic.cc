@@ -139,6 +139,7 @@ Done CoreState::consume(ChannelState& channel, Consume& command) {
     consumer->queue = &queue;
     consumer->slot = command.slot;
     consumer->tag = method.consumer_tag;
+    consumer->arguments = method.arguments;
     consumer->no_ack = method.no_ack;
     consumer->exclusive = method.exclusive;
     if (const auto priority = method.arguments.find("x-priority")) {

@@ -53,23 +53,11 @@ std::vector<QueueListing> CoreState::list_queues(ByteView vhost_name) const {
     return out;
 }
 
-std::vector<ConnectionListing> CoreState::list_connections() const {
-    std::vector<ConnectionListing> out;
-    for (const auto& lane : sessions_) {
-        for (const auto& session : lane) {
-            if (!session || !session->vhost) continue;
-            ConnectionListing listing;
-            listing.user = session->user;
-            listing.vhost = session->vhost->name();
-            listing.peer = session->peer;
-            listing.channels = session->channels.size();
-            listing.channel_max = session->channel_max;
-            listing.frame_max = session->frame_max;
-            listing.heartbeat_s = session->heartbeat_s;
-            listing.blocked = session->blocked;
-            listing.client_properties = session->client_properties;
-            out.push_back(std::move(listing));
-        }
+std::unordered_map<std::uint64_t, std::uint64_t> CoreState::unconfirmed() const {
+    std::unordered_map<std::uint64_t, std::uint64_t> out;
+    for (std::size_t i = 0; i < waiters_.size(); ++i) {
+        if (const auto* const run = std::get_if<Waiter::ConfirmRun>(&waiters_[i].action))
+            out[waiters_[i].channel.incarnation] += run->last - run->first + 1;
     }
     return out;
 }

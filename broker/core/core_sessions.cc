@@ -46,8 +46,12 @@ void CoreState::perform(Login& command) {
         auto session = std::make_unique<SessionState>();
         session->lane = lane_;
         session->id = command.session;
+        session->number = ++last_incarnation_;
         session->user = command.user;
+        session->mechanism = command.mechanism;
         session->peer = command.peer;
+        session->local = command.local;
+        session->connected_at = now_.wall;
         slots[command.session.slot] = std::move(session);
     }
     effects(lane_).push_back(std::move(decided));

@@ -15,6 +15,7 @@
 //   core_topology.cc   queue.*, rights
 //   core_admin.cc      what administrators ask
 //   core_limits.cc     limits of virtual hosts and users, topic permissions
+//   core_operate.cc    what operators ask
 //   core_recovery.cc   what the store tells at start, snapshots, clean stop
 #pragma once
 
@@ -112,7 +113,10 @@ public:
     // core_listing.cc
     CoreStatus status() const;
     std::vector<QueueListing> list_queues(ByteView vhost) const;
-    std::vector<ConnectionListing> list_connections() const;
+    const std::vector<std::vector<std::unique_ptr<SessionState>>>& sessions() const {
+        return sessions_;
+    }
+    std::unordered_map<std::uint64_t, std::uint64_t> unconfirmed() const;
     const Topology& topology() const { return topology_; }
 
 private:
@@ -336,6 +340,13 @@ private:
     /// When all that was collected so far is durable.
     void answer_when_durable(AdminId id, AdminReply reply);
 
+    // core_operate.cc
+    void administer(AdminId id, PurgeQueue& request);
+    void administer(AdminId id, RemoveQueue& request);
+    void administer(AdminId id, CloseConnections& request);
+    void administer(AdminId id, SetTracing& request);
+    /// What its consumers are to have has been handed out. Null: there is none.
+    Queue* queue_to_operate(ByteView vhost, ByteView name);
     // core_limits.cc
     /// Open connections of the virtual host, or where it is null of the user.
     std::uint64_t count_sessions(const VirtualHost* vhost, ByteView user) const;

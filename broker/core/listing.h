@@ -26,18 +26,6 @@ struct QueueListing {
     std::uint64_t consumers = 0;
 };
 
-struct ConnectionListing {
-    Bytes user;
-    Bytes vhost;
-    Bytes peer;
-    std::uint64_t channels = 0;
-    std::uint16_t channel_max = 0;
-    std::uint32_t frame_max = 0;
-    std::uint16_t heartbeat_s = 0;
-    bool blocked = false;
-    amqp::Table client_properties;
-};
-
 struct UserListing {
     Bytes name;
     std::vector<Bytes> tags;

@@ -86,8 +86,15 @@ struct ChannelState {
 struct SessionState {
     LaneIndex lane = 0;
     SessionId id;
+    /// Never reused while the process lives, also not by a channel.
+    std::uint64_t number = 0;
     Bytes user;
+    Bytes mechanism;
+    /// "127.0.0.1:53211" and "127.0.0.1:5672".
     Bytes peer;
+    Bytes local;
+    /// Wall time.
+    Milliseconds connected_at{0};
     VirtualHost* vhost = nullptr;
     amqp::Table client_properties;
     std::uint16_t channel_max = 0;

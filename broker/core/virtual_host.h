@@ -39,6 +39,9 @@ public:
         Exchange* exchange, const Message& message, Route& out,
         std::span<const Bytes> more_keys = {});
 
+    /// The firehose is on. Not kept over a restart.
+    bool tracing = false;
+
 private:
     friend class Topology;
 

@@ -3,6 +3,8 @@
 #include "broker/ctl/verb.h"
 
 #include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 #include <netdb.h>
 #include <sys/socket.h>
@@ -23,6 +25,26 @@ int pass(VerbContext& context, const std::string& text) {
 int fail(VerbContext& context, const std::string& text) {
     context.err << "Error:\n" << text << '\n';
     return kExitUnavailable;
+}
+
+/// Checks that have nothing to find on a node that stands alone.
+int pass_alone(VerbContext& context, const char* of_what) {
+    context.banner(
+        fmt::format("Checking if node {} is critical for {} ...", context.node, of_what));
+    return pass(
+        context,
+        fmt::format(
+            "Node {} seems to be the only one in a single node cluster, the check does not apply",
+            context.node));
+}
+
+/// "value" under its own name beside node and result, as JSON; answers true where that is wanted.
+bool print_as_json(VerbContext& context, const char* name, const json::value& value) {
+    if (context.options.formatter != Formatter::json) return false;
+    context.out << json::serialize(
+                       json::object{{name, value}, {"node", context.node}, {"result", "ok"}})
+                << '\n';
+    return true;
 }
 
 struct Endpoint {
@@ -73,6 +95,7 @@ int check_alarms(VerbContext& context, bool local_only) {
         context.node,
         context.options.verb == "alarms" ? "known" : "local"));
     const json::value& alarms = context.status["alarms"];
+    if (context.options.verb == "alarms" && print_as_json(context, "alarms", alarms)) return 0;
     std::string text;
     if (alarms.is_array())
         for (const json::value& alarm : alarms.get_array())
@@ -96,8 +119,14 @@ int check_running(VerbContext& context) {
         context.banner(fmt::format("Checking if RabbitMQ is running on node {} ...", context.node));
     else
         context.banner(fmt::format("Asking node {} for its status ...", context.node));
-    const auto answer = context.client.ask("ping", {}, context.timeout(Milliseconds{60'000}));
-    if (answer.has_error()) return fail(context, answer.error().message);
+    const json::value* const app = context.status.if_contains("app_running");
+    if (app && app->is_bool() && !app->get_bool()) {
+        const std::string text = fmt::format(
+            "RabbitMQ on node {} is not running or has not fully booted yet (check with "
+            "is_booting)",
+            context.node);
+        return verb == "is_running" ? pass(context, text) : fail(context, text);
+    }
     if (verb == "node_health_check") return pass(context, "Health check passed");
     return pass(
         context, fmt::format("RabbitMQ on node {} is fully booted and running", context.node));
@@ -129,19 +158,59 @@ int check_port_listener(VerbContext& context) {
             return pass(
                 context,
                 fmt::format("A listener for port {} is running on node {}.", port, context.node));
+    context.err << fmt::format(
+        "No listener for port {} is active on node {}. Found listeners that use the following "
+        "ports: {}\n",
+        port,
+        context.node,
+        ports_of(context));
+    return kExitUnavailable;
+}
+
+int check_protocol_listener(VerbContext& context) {
+    const std::string& protocol = context.options.args.front();
+    context.banner(fmt::format(
+        "Asking node {} if there's an active listener for protocol {} ...",
+        context.node,
+        protocol));
+    if (protocol == "amqp" || protocol == "amqp091")
+        return pass(
+            context,
+            fmt::format(
+                "A listener for protocol {} is running on node {}.", protocol, context.node));
     return fail(
         context,
         fmt::format(
-            "No listener for port {} is active on node {}. Found listeners that use the following "
-            "ports: {}",
-            port,
-            context.node,
-            ports_of(context)));
+            "No listener for protocol {} is active on node {}. Found listeners for the following "
+            "protocols: amqp",
+            protocol,
+            context.node));
+}
+
+int check_certificate_expiration(VerbContext& context) {
+    const auto option = [&](const char* name, const char* fallback) {
+        const auto given = context.options.given.find(name);
+        return given == context.options.given.end() ? std::string{fallback} : given->second;
+    };
+    context.banner(fmt::format("Checking certificate expiration on node {} ...", context.node));
+    const std::string within = option("within", "4");
+    std::string unit = option("unit", "weeks");
+    if (within == "1" && unit.ends_with('s')) unit.pop_back();
+    return pass(context, fmt::format("No certificates are expiring within {} {}.", within, unit));
 }
 
 int list_listeners(VerbContext& context) {
     context.banner(
         fmt::format("Asking node {} to report its protocol listeners ...", context.node));
+    json::array rows;
+    for (const Endpoint& endpoint : endpoints(context))
+        rows.push_back(
+            {{"interface", endpoint.host},
+             {"node", context.node},
+             {"port", std::stoi(endpoint.port)},
+             {"protocol", "amqp"},
+             {"purpose", "AMQP 0-9-1"}});
+    if (print_as_json(context, "listeners", rows)) return 0;
     for (const Endpoint& endpoint : endpoints(context))
         context.out << fmt::format(
             "Interface: {}, port: {}, protocol: amqp, purpose: AMQP 0-9-1\n",
@@ -164,6 +233,12 @@ int run_check(VerbContext& context) {
             fmt::format("Checking if all vhosts are running on node {} ...", context.node));
         return pass(context, fmt::format("Node {} reported all vhosts as running", context.node));
     }
+    if (verb == "check_protocol_listener") return check_protocol_listener(context);
+    if (verb == "check_certificate_expiration") return check_certificate_expiration(context);
+    if (verb == "check_if_node_is_quorum_critical")
+        return pass_alone(context, "quorum of any quorum queues");
+    if (verb == "check_if_node_is_mirror_sync_critical")
+        return pass_alone(context, "data safety of any classic mirrored queues");
     if (verb == "is_booting") {
         context.banner(fmt::format("Asking node {} for its boot status ...", context.node));
         return pass(

@@ -75,6 +75,12 @@ boost::system::result<json::value, ControlFailure> value_of(std::string_view lin
     return json::value((*object)["ok"]);  // braces would make it an array
 }
 
+ControlFailure timed_out(const std::string& verb, Milliseconds timeout) {
+    return {
+        fmt::format("operation {} timed out. Timeout value used: {}", verb, timeout.count()),
+        kTimedOut};
+}
+
 }  // namespace
 
 ControlClient::ControlClient(OwnedFd socket, OwnedFd process)
@@ -92,6 +98,8 @@ Result<ControlClient> ControlClient::connect(const std::filesystem::path& data_d
 
 boost::system::result<json::value, ControlFailure> ControlClient::ask(
     const std::string& verb, const json::object& args, std::optional<Milliseconds> timeout) {
+    // No time at all: an answer that is there in the same moment does not count either.
+    if (timeout && timeout->count() <= 0) return timed_out(verb, *timeout);
     const Deadline deadline{timeout};
     const json::object request{{"verb", verb}, {"args", args}};
     if (!send_all(socket_.get(), json::serialize(request) + "\n"))
@@ -104,11 +112,7 @@ boost::system::result<json::value, ControlFailure> ControlClient::ask(
             return value_of(line);
         }
         searched = input_.size();
-        if (!readable(socket_.get(), deadline))
-            return ControlFailure{
-                fmt::format(
-                    "operation {} timed out. Timeout value used: {}", verb, timeout->count()),
-                kTimedOut};
+        if (!readable(socket_.get(), deadline)) return timed_out(verb, *timeout);
         char buffer[65536];
         const ssize_t size = ::recv(socket_.get(), buffer, sizeof buffer, 0);
         if (size < 0 && errno == EINTR) continue;

@@ -26,6 +26,8 @@ constexpr std::size_t kSessionsMax = 64;
 constexpr int kUsageExitCode = 64;
 
 std::string answer_line(const ControlAnswer& answer) {
+    if (answer.error.empty() && !answer.serialized.empty())
+        return "{\"ok\":" + answer.serialized + "}\n";
     json::object line;
     if (answer.error.empty()) {
         line["ok"] = answer.value;

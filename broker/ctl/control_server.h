@@ -25,9 +25,11 @@ struct ControlAnswer {
     /// Empty: it went well.
     std::string error;
     int exit_code = 70;  // used with an error only
+    /// Stands for `value` where it is not empty: long ones are written piece by piece.
+    std::string serialized = {};
 
     static ControlAnswer refusal(std::string error, int exit_code) {
-        return {nullptr, std::move(error), exit_code};
+        return {nullptr, std::move(error), exit_code, {}};
     }
 };
 
@@ -39,8 +41,15 @@ struct ControlAnswer {
 /// | status | | {"node", "product", "version", "pid", "uptime_s", "data_dir", "listeners": [{"host", "port", "protocol"}], "alarms": [text],
 /// |  | | "memory_bytes", "memory_limit_bytes", "disk_free_bytes", "disk_free_limit_bytes", "connections", "queues", "messages", ...} |
 /// | await_startup | | true, once the broker accepts connections |
-/// | list_queues | {"vhost"} | [{"name", "durable", ...}]; every column that is known |
-/// | list_connections, list_users, list_vhosts | | [{...}] |
+/// | list_queues, list_exchanges, list_bindings, list_consumers | {"vhost", "columns": [name]} | [{column: value}]; all columns unless named |
+/// | list_connections, list_channels | {"columns"} | as above |
+/// | list_users, list_vhosts | | [{...}] |
+/// | purge_queue | {"vhost", "queue"} | messages that are gone |
+/// | delete_queue | {"vhost", "queue", "if_empty", "if_unused"} | messages that were ready |
+/// | close_connections | {"pids": [text], "reason"} | how many there were |
+/// | trace_on, trace_off | {"vhost"} | true |
+/// | set_vm_memory_high_watermark, set_disk_free_limit | {"bytes"} or {"fraction"} of all memory | true |
+/// | stop_app, start_app | | true, when it is done |
 /// | environment | | [{"key", "value", "source"}] |
 /// | stop | | true; the broker stops after the answer |
 class ControlHandler {

@@ -16,13 +16,57 @@ std::string program_name(const char* argv0) {
     return name.starts_with("rabbitmq") ? name : "leveret ctl";
 }
 
-Result<std::optional<Milliseconds>> timeout_of(const std::string& text) {
-    if (text == "infinity") return std::optional{Milliseconds{0}};
+/// Options that one verb or another has; Verb::options says which.
+struct VerbOption {
+    const char* flags;
+    const char* name;
+    bool takes_value;
+};
+constexpr VerbOption kVerbOptions[] = {
+    {"--online", "online", false},
+    {"--offline", "offline", false},
+    {"--local", "local", false},
+    {"-e,--if-empty", "if-empty", false},
+    {"-u,--if-unused", "if-unused", false},
+    {"--global", "global", false},
+    {"--per-connection-delay", "per-connection-delay", true},
+    {"--limit", "limit", true},
+    {"--within", "within", true},
+    {"--unit", "unit", true},
+};
+
+std::optional<Milliseconds> timeout_of(const std::string& text) {
+    if (text == "infinity") return kNoTimeout;
     char* end = nullptr;
     const double seconds = std::strtod(text.c_str(), &end);
     if (text.empty() || *end != '\0' || !std::isfinite(seconds) || seconds < 0 || seconds > 1e6)
-        return Error{ErrorKind::invalid, "--timeout takes a number of seconds or infinity"};
-    return std::optional{Milliseconds{std::llround(seconds * 1000)}};
+        return std::nullopt;
+    return Milliseconds{std::llround(seconds * 1000)};
+}
+
+std::string command_line_of(int argc, const char* const* argv) {
+    std::string out;
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view word = argv[i];
+        if (word.starts_with("--data-dir=")) continue;
+        if (word == "--data-dir") {
+            ++i;
+            continue;
+        }
+        out.append(out.empty() ? "" : " ").append(word);
+    }
+    return out;
+}
+
+/// What CLI11 has left over: options that nobody knows.
+std::vector<std::pair<std::string, std::string>> unknown_options(const CLI::App& app) {
+    std::vector<std::pair<std::string, std::string>> out;
+    for (const std::string& word : app.remaining()) {
+        const std::size_t equals = word.find('=');
+        out.emplace_back(
+            word.substr(0, equals), equals == std::string::npos ? "" : word.substr(equals + 1));
+    }
+    return out;
 }
 
 Result<Formatter> formatter_of(const std::string& name) {
@@ -53,13 +97,19 @@ Result<CtlOptions> parse_ctl_options(int argc, const char* const* argv) {
     app.add_flag("-s,--silent", options.silent);
     app.add_flag("--no-table-headers", no_headers);
     app.add_flag("-l,--longnames", flag);
-    app.add_flag("--online", flag);
-    app.add_flag("--offline", flag);
-    app.add_flag("--local", flag);
+    std::map<std::string, std::string> values;
+    std::map<std::string, bool> flags;
+    for (const VerbOption& option : kVerbOptions) {
+        if (option.takes_value)
+            app.add_option(option.flags, values[option.name]);
+        else
+            app.add_flag(option.flags, flags[option.name]);
+    }
     app.add_flag("--dry-run", flag);
     app.add_option("--erlang-cookie", ignored);
     app.add_option("--script-name", ignored);
     app.add_option("words", words);
+    app.allow_extras();
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -67,6 +117,12 @@ Result<CtlOptions> parse_ctl_options(int argc, const char* const* argv) {
     }
 
     options.program = program_name(argv[0]);
+    options.command_line = command_line_of(argc, argv);
+    options.invalid = unknown_options(app);
+    for (const auto& [name, value] : values)
+        if (app.count("--" + name) > 0) options.given[name] = value;
+    for (const auto& [name, on] : flags)
+        if (on) options.given[name];
     if (!words.empty()) {
         options.verb = words.front();
         options.args.assign(words.begin() + 1, words.end());
@@ -76,9 +132,8 @@ Result<CtlOptions> parse_ctl_options(int argc, const char* const* argv) {
     if (chosen.has_error()) return std::move(chosen).error();
     options.formatter = *chosen;
     if (!timeout.empty()) {
-        Result<std::optional<Milliseconds>> parsed = timeout_of(timeout);
-        if (parsed.has_error()) return std::move(parsed).error();
-        options.timeout = *parsed;
+        options.timeout = timeout_of(timeout);
+        if (!options.timeout) options.invalid.emplace_back("-t", timeout);
     }
     const auto environment = process_environment();
     if (data_dir.empty())

@@ -5,11 +5,15 @@
 #include "protocol/base/result.h"
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace lvt::broker {
+
+inline constexpr Milliseconds kNoTimeout = Milliseconds::max();
 
 enum class Formatter { table, json, csv };
 
@@ -26,8 +30,16 @@ struct CtlOptions {
     bool silent = false;
     bool table_headers = true;
     bool help = false;
-    /// Given by -t; 0 stands for infinity.
+    /// Given by -t; kNoTimeout stands for infinity.
     std::optional<Milliseconds> timeout;
+    /// Options of single verbs by their long names without dashes ("if-empty"); flags have an empty value.
+    std::map<std::string, std::string> given;
+    /// Options that nobody knows or whose values are none, as (option, value).
+    std::vector<std::pair<std::string, std::string>> invalid;
+    /// Everything behind the program's name, but for --data-dir, as it was given.
+    std::string command_line;
+
+    bool has(const std::string& option) const { return given.contains(option); }
 
     /// True where the line that announces what is being done is left out.
     bool no_banner() const { return quiet || silent || formatter != Formatter::table; }

@@ -3,37 +3,90 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <algorithm>
+
 namespace lvt::broker {
 namespace {
 
 namespace json = boost::json;
 
-/// Erlang's way to write a value inside another one.
-std::string term(const json::value& value);
+constexpr std::string_view kTypes[] = {
+    "bool",
+    "byte",
+    "unsignedbyte",
+    "short",
+    "unsignedshort",
+    "signedint",
+    "unsignedint",
+    "long",
+    "float",
+    "double",
+    "decimal",
+    "longstr",
+    "array",
+    "timestamp",
+    "table",
+    "binary",
+    "void"};
 
-/// [NAME, TYPE, VALUE], as an AMQP table's entry comes.
-bool is_table_entry(const json::value& value) {
-    const json::array* const entry = value.if_array();
-    return entry && entry->size() == 3 && (*entry)[0].is_string() && (*entry)[1].is_string();
+bool is_type(const json::value& value) {
+    return value.is_string() &&
+           std::find(std::begin(kTypes), std::end(kTypes), value.get_string()) != std::end(kTypes);
 }
 
-std::string list(const json::array& array) {
-    std::string out = "[";
-    for (const json::value& element : array) {
-        if (out.size() > 1) out += ',';
-        if (is_table_entry(element)) {
-            const json::array& entry = element.get_array();
-            out.append("{").append(term(entry[0])).append(",").append(term(entry[2])).append("}");
-        } else {
-            out += term(element);
-        }
-    }
-    return out + "]";
+/// [[NAME, TYPE, VALUE], ...] with at least one entry, as an AMQP table comes.
+bool is_table(const json::array& array) {
+    return !array.empty() && std::all_of(array.begin(), array.end(), [](const json::value& entry) {
+        const json::array* const parts = entry.if_array();
+        return parts && parts->size() == 3 && (*parts)[0].is_string() && is_type((*parts)[1]);
+    });
 }
 
-std::string term(const json::value& value) {
-    if (value.is_array()) return list(value.get_array());
+template <class Text>
+std::string joined(const json::array& array, Text&& text) {
+    std::string out;
+    for (const json::value& element : array)
+        out.append(out.empty() ? "" : ",").append(text(element));
+    return out;
+}
+
+std::string table_term(const json::value& table);
+
+/// Erlang's way to write a value of an AMQP type.
+std::string term(std::string_view type, const json::value& value) {
+    if (type == "table") return table_term(value);
+    if (type == "void") return "undefined";
+    const json::array* const array = value.if_array();
+    if (type == "array" && array)
+        return "[" +
+               joined(
+                   *array,
+                   [](const json::value& element) {
+                       const json::array* const parts = element.if_array();
+                       return parts && parts->size() == 2 && is_type((*parts)[0])
+                                  ? term((*parts)[0].get_string(), (*parts)[1])
+                                  : json::serialize(element);
+                   }) +
+               "]";
+    const auto plain = [](const json::value& one) { return json::serialize(one); };
+    if (type == "binary")
+        return "<<" + (array ? joined(*array, plain) : json::serialize(value)) + ">>";
+    if (type == "decimal" && array) return "{" + joined(*array, plain) + "}";
     return json::serialize(value);
+}
+
+std::string table_term(const json::value& table) {
+    const json::array* const array = table.if_array();
+    if (!array) return json::serialize(table);
+    return "[" +
+           joined(
+               *array,
+               [](const json::value& entry) {
+                   const json::array& parts = entry.as_array();
+                   return "{" + json::serialize(parts.at(0)) + "," +
+                          term(parts.at(1).as_string(), parts.at(2)) + "}";
+               }) +
+           "]";
 }
 
 std::string csv_field(const std::string& text) {
@@ -73,18 +126,21 @@ void print_separated(
 std::string cell_text(const json::value& value) {
     if (value.is_null()) return {};
     if (value.is_string()) return std::string{value.get_string()};
-    if (const json::array* array = value.if_array()) {
-        // Words stand without quotes at the outside: "[administrator]".
-        std::string out = "[";
-        bool words = true;
-        for (const json::value& element : *array) {
-            words = words && element.is_string();
-            if (out.size() > 1) out += ", ";
-            if (element.is_string()) out += std::string_view{element.get_string()};
-        }
-        return words ? out + "]" : list(*array);
-    }
-    return json::serialize(value);
+    const json::array* const array = value.if_array();
+    if (!array) return json::serialize(value);
+    if (is_table(*array)) return table_term(value);
+    const auto all_of = [&](auto&& test) {
+        return !array->empty() && std::all_of(array->begin(), array->end(), test);
+    };
+    // A tuple: {0,9,1}.
+    if (all_of([](const json::value& one) { return one.is_number(); }))
+        return "{" + joined(*array, [](const json::value& one) { return json::serialize(one); }) +
+               "}";
+    // Words stand without quotes: [administrator, monitoring].
+    std::string out = "[";
+    for (const json::value& element : *array)
+        out.append(out.size() > 1 ? ", " : "").append(cell_text(element));
+    return out + "]";
 }
 
 void print_rows(
@@ -106,7 +162,7 @@ void print_rows(
 
 void print_message(std::ostream& out, const std::string& text, const CtlOptions& options) {
     if (options.formatter == Formatter::json)
-        out << json::serialize(json::object{{"result", "ok"}, {"message", text}}) << '\n';
+        out << json::serialize(json::object{{"message", text}}) << '\n';
     else
         out << text << '\n';
 }

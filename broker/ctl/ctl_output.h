@@ -20,7 +20,7 @@ void print_rows(
     std::ostream& out, const boost::json::array& rows, const std::vector<std::string>& columns,
     const CtlOptions& options);
 
-/// One outcome in words; {"result":"ok","message":TEXT} for JSON.
+/// One outcome in words; {"message":TEXT} for JSON.
 void print_message(std::ostream& out, const std::string& text, const CtlOptions& options);
 
 }  // namespace lvt::broker

@@ -16,88 +16,9 @@ namespace json = boost::json;
 constexpr std::size_t kAnyNumber = 1000;
 constexpr Milliseconds kDefaultTimeout{60'000};
 
-constexpr std::string_view kQueueColumns[] = {
-    "name",
-    "messages",
-    "durable",
-    "auto_delete",
-    "arguments",
-    "policy",
-    "operator_policy",
-    "effective_policy_definition",
-    "pid",
-    "owner_pid",
-    "exclusive",
-    "exclusive_consumer_pid",
-    "exclusive_consumer_tag",
-    "messages_ready",
-    "messages_unacknowledged",
-    "messages_ready_ram",
-    "messages_unacknowledged_ram",
-    "messages_ram",
-    "messages_persistent",
-    "message_bytes",
-    "message_bytes_ready",
-    "message_bytes_unacknowledged",
-    "message_bytes_ram",
-    "message_bytes_persistent",
-    "messages_paged_out",
-    "head_message_timestamp",
-    "disk_reads",
-    "disk_writes",
-    "consumers",
-    "consumer_utilisation",
-    "consumer_capacity",
-    "memory",
-    "slave_pids",
-    "synchronised_slave_pids",
-    "mirror_pids",
-    "synchronised_mirror_pids",
-    "state",
-    "type",
-    "leader",
-    "members",
-    "online",
-    "vhost"};
-constexpr std::string_view kConnectionColumns[] = {
-    "user",
-    "peer_host",
-    "peer_port",
-    "state",
-    "pid",
-    "name",
-    "port",
-    "host",
-    "ssl",
-    "ssl_protocol",
-    "ssl_key_exchange",
-    "ssl_cipher",
-    "ssl_hash",
-    "peer_cert_subject",
-    "peer_cert_issuer",
-    "peer_cert_validity",
-    "channels",
-    "protocol",
-    "auth_mechanism",
-    "vhost",
-    "timeout",
-    "frame_max",
-    "channel_max",
-    "client_properties",
-    "recv_oct",
-    "recv_cnt",
-    "send_oct",
-    "send_cnt",
-    "send_pend",
-    "connected_at"};
 constexpr std::string_view kVhostColumns[] = {
     "name", "tracing", "cluster_state", "description", "tags", "default_queue_type"};
 constexpr std::string_view kUserColumns[] = {"user", "tags"};
-
-int complain(VerbContext& context, const ControlFailure& failure) {
-    context.err << "Error:\n" << failure.message << '\n';
-    return failure.exit_code;
-}
 
 int run_ping(VerbContext& context) {
     const auto timeout = context.timeout(kDefaultTimeout);
@@ -141,32 +62,47 @@ int run_environment(VerbContext& context) {
     return 0;
 }
 
+constexpr std::string_view kCertificateOptions[] = {"within", "unit"};
+
+std::optional<ArgumentFault> check_port(const CtlOptions& options) {
+    const std::string& port = options.args.front();
+    if (!port.empty() && port.find_first_not_of("0123456789") == std::string::npos)
+        return std::nullopt;
+    return ArgumentFault{"Bad argument: Argument must be a positive integer", kExitData};
+}
+
 constexpr Verb kVerbs[] = {
     {"help", "[<command>]", "Displays usage information for a command", 0, 1},
     {"version", "", "Displays the tool's version"},
-    {"ping", "", "Checks that the broker answers", 0, 0, run_ping},
+    {.name = "ping",
+     .help = "Checks that the broker answers",
+     .run = run_ping,
+     .without_app = true},
     {"status", "", "Displays status of a node", 0, 0, run_status},
-    {"await_startup", "", "Waits until the broker has started", 0, 0, run_await_startup},
-    {"stop", "[<pidfile>]", "Stops the broker; waits until its process is gone", 0, 1, run_stop},
-    {"shutdown", "[--wait]", "The same as stop", 0, 1, run_stop},
-    {"environment", "", "Displays every setting and its source", 0, 0, run_environment},
-    {"server_version", "", "Displays the version that clients are told", 0, 0, run_server_version},
-    {"list_queues",
-     "[--vhost <vhost>] [<column>, ...]",
-     "Lists queues and their properties",
-     0,
-     kAnyNumber,
-     run_listing,
-     kQueueColumns,
-     2},
-    {"list_connections",
-     "[<column> ...]",
-     "Lists AMQP 0.9.1 connections for the node",
-     0,
-     kAnyNumber,
-     run_listing,
-     kConnectionColumns,
-     4},
+    {.name = "await_startup",
+     .help = "Waits until the broker has started",
+     .run = run_await_startup,
+     .without_app = true},
+    {.name = "stop",
+     .usage = "[<pidfile>]",
+     .help = "Stops the broker; waits until its process is gone",
+     .args_max = 1,
+     .run = run_stop,
+     .without_app = true},
+    {.name = "shutdown",
+     .usage = "[--wait]",
+     .help = "The same as stop",
+     .args_max = 1,
+     .run = run_stop,
+     .without_app = true},
+    {.name = "environment",
+     .help = "Displays every setting and its source",
+     .run = run_environment,
+     .without_app = true},
+    {.name = "server_version",
+     .help = "Displays the version that clients are told",
+     .run = run_server_version,
+     .without_app = true},
     {"list_vhosts",
      "[<column> ...]",
      "Lists virtual hosts",
@@ -179,12 +115,50 @@ constexpr Verb kVerbs[] = {
     {"alarms", "", "Lists resource alarms", 0, 0, run_check},
     {"check_alarms", "", "Fails if there is a resource alarm", 0, 0, run_check},
     {"check_local_alarms", "", "Fails if there is a resource alarm on the node", 0, 0, run_check},
-    {"check_running", "", "Fails if the broker has not started", 0, 0, run_check},
+    {.name = "check_running",
+     .help = "Fails if the broker has not started",
+     .run = run_check,
+     .without_app = true},
     {"check_virtual_hosts", "", "Fails if a virtual host is down", 0, 0, run_check},
     {"check_port_connectivity", "", "Connects to every listener", 0, 0, run_check},
-    {"check_port_listener", "<port>", "Fails if nothing listens on the port", 1, 1, run_check},
-    {"is_running", "", "Asks if the broker has started", 0, 0, run_check},
-    {"is_booting", "", "Asks if the broker is starting", 0, 0, run_check},
+    {.name = "check_port_listener",
+     .usage = "<port>",
+     .help = "Fails if nothing listens on the port",
+     .args_min = 1,
+     .args_max = 1,
+     .run = run_check,
+     .check = check_port},
+    {"check_protocol_listener",
+     "<protocol>",
+     "Fails if nothing listens for the protocol",
+     1,
+     1,
+     run_check},
+    {.name = "check_certificate_expiration",
+     .usage = "[--within <period>] [--unit <unit>]",
+     .help = "Fails if a certificate expires soon",
+     .run = run_check,
+     .options = kCertificateOptions},
+    {"check_if_node_is_quorum_critical",
+     "",
+     "Fails if queues would lose their quorum without the node",
+     0,
+     0,
+     run_check},
+    {"check_if_node_is_mirror_sync_critical",
+     "",
+     "Fails if mirrored queues would lose messages without the node",
+     0,
+     0,
+     run_check},
+    {.name = "is_running",
+     .help = "Asks if the broker has started",
+     .run = run_check,
+     .without_app = true},
+    {.name = "is_booting",
+     .help = "Asks if the broker is starting",
+     .run = run_check,
+     .without_app = true},
     {"listeners", "", "Lists listeners", 0, 0, run_check},
     {"node_health_check", "", "The same as check_running", 0, 0, run_check},
 };
@@ -193,45 +167,64 @@ constexpr Verb kVerbs[] = {
 
 std::optional<Milliseconds> VerbContext::timeout(Milliseconds fallback) const {
     const Milliseconds chosen = options.timeout.value_or(fallback);
-    return chosen.count() == 0 ? std::nullopt : std::optional{chosen};
+    return chosen == kNoTimeout ? std::nullopt : std::optional{chosen};
 }
 
 void VerbContext::banner(const std::string& line) const {
     if (!options.no_banner()) out << line << '\n';
 }
 
-std::span<const Verb> verbs() { return kVerbs; }
+int complain(VerbContext& context, const ControlFailure& failure) {
+    if (failure.exit_code == kExitTimeout)
+        context.err << fmt::format(
+            "Error: operation {} on node {} timed out. Timeout value used: {}\n",
+            context.options.verb,
+            context.node,
+            context.options.timeout.value_or(kDefaultTimeout).count());
+    else
+        context.err << "Error:\n" << failure.message << '\n';
+    return failure.exit_code;
+}
+
+int finish(VerbContext& context) {
+    if (context.options.formatter == Formatter::json)
+        context.out << json::serialize(json::object{{"node", context.node}, {"result", "ok"}})
+                    << '\n';
+    return 0;
+}
+
+std::span<const Verb> verbs() {
+    static const std::vector<Verb> all = [] {
+        std::vector<Verb> gathered(std::begin(kVerbs), std::end(kVerbs));
+        for (const auto part : {list_verbs(), operate_verbs()})
+            gathered.insert(gathered.end(), part.begin(), part.end());
+        return gathered;
+    }();
+    return all;
+}
 
 const Verb* find_verb(std::string_view name) {
-    const auto found = std::find_if(
-        std::begin(kVerbs), std::end(kVerbs), [&](const Verb& verb) { return verb.name == name; });
-    return found == std::end(kVerbs) ? nullptr : found;
+    const auto all = verbs();
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&](const Verb& verb) { return verb.name == name; });
+    return found == all.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> split_columns(const std::vector<std::string>& args) {
+    std::vector<std::string> out;
+    for (const std::string& arg : args) {
+        for (std::size_t at = 0; at <= arg.size();) {
+            const std::size_t comma = std::min(arg.find(',', at), arg.size());
+            if (comma > at) out.push_back(arg.substr(at, comma - at));
+            at = comma + 1;
+        }
+    }
+    return out;
 }
 
 std::vector<std::string> columns_of(const Verb& verb, const CtlOptions& options) {
-    if (!options.args.empty()) return options.args;
+    if (!options.args.empty()) return split_columns(options.args);
     return {verb.columns.begin(), verb.columns.begin() + static_cast<long>(verb.columns_shown)};
-}
-
-int run_listing(VerbContext& context) {
-    const CtlOptions& options = context.options;
-    const Verb& verb = *find_verb(options.verb);
-    const auto timeout = context.timeout(kDefaultTimeout);
-    if (verb.name == "list_queues") {
-        context.banner(
-            timeout ? fmt::format("Timeout: {:.1f} seconds ...", timeout->count() / 1000.0)
-                    : "Timeout: infinity ...");
-        context.banner(fmt::format("Listing queues for vhost {} ...", options.vhost));
-    } else {
-        context.banner(fmt::format("Listing {} ...", verb.name.substr(5)));
-    }
-    const auto answer =
-        context.client.ask(std::string{verb.name}, {{"vhost", options.vhost}}, timeout);
-    if (answer.has_error()) return complain(context, answer.error());
-    const json::array* const rows = answer->if_array();
-    if (!rows) return complain(context, {"the broker's answer is not understood", kExitSoftware});
-    print_rows(context.out, *rows, columns_of(verb, options), options);
-    return 0;
 }
 
 int run_stop(VerbContext& context) {
@@ -244,7 +237,7 @@ int run_stop(VerbContext& context) {
     const auto answer = context.client.ask("stop", {}, context.timeout(kDefaultTimeout));
     if (answer.has_error()) return complain(context, answer.error());
     if (shutdown) context.banner(fmt::format("Waiting for PID {} to terminate", pid));
-    if (!context.client.wait_until_gone(context.timeout(Milliseconds{0})))
+    if (!context.client.wait_until_gone(context.timeout(kNoTimeout)))
         return complain(
             context, {fmt::format("the broker with PID {} is still running", pid), kExitTimeout});
     if (shutdown)

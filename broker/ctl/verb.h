@@ -35,6 +35,12 @@ struct VerbContext {
     void banner(const std::string& line) const;
 };
 
+/// Why a verb's arguments are refused.
+struct ArgumentFault {
+    std::string text;
+    int exit_code = kExitUsage;
+};
+
 struct Verb {
     std::string_view name;
     /// Behind the name in a usage line.
@@ -47,17 +53,33 @@ struct Verb {
     /// Columns that may be asked for; the first `columns_shown` are shown unless others are.
     std::span<const std::string_view> columns = {};
     std::size_t columns_shown = 0;
+    /// Of CtlOptions::given.
+    std::span<const std::string_view> options = {};
+    /// What the number of arguments does not tell. Null: nothing.
+    std::optional<ArgumentFault> (*check)(const CtlOptions& options) = nullptr;
+    /// It also works after stop_app.
+    bool without_app = false;
 };
 
 [[nodiscard]] std::span<const Verb> verbs();
+// Its parts.
+[[nodiscard]] std::span<const Verb> list_verbs();
+[[nodiscard]] std::span<const Verb> operate_verbs();
 [[nodiscard]] const Verb* find_verb(std::string_view name);
 
 // By kind; each runs one verb.
-int run_listing(VerbContext& context);  // list_queues, list_connections, list_vhosts, list_users
+int run_listing(VerbContext& context);  // list_...
 int run_check(VerbContext& context);    // check_*, is_*, alarms, listeners, node_health_check
 int run_stop(VerbContext& context);     // stop, shutdown
 
 /// The columns that the command line asks for.
 [[nodiscard]] std::vector<std::string> columns_of(const Verb& verb, const CtlOptions& options);
+/// "name,messages" is two columns.
+[[nodiscard]] std::vector<std::string> split_columns(const std::vector<std::string>& args);
+
+/// Says on `err` what went wrong. Answers the exit code.
+int complain(VerbContext& context, const ControlFailure& failure);
+/// The verb is done and has nothing to say: "result": "ok" where JSON is wanted.
+int finish(VerbContext& context);
 
 }  // namespace lvt::broker

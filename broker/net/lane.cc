@@ -100,9 +100,13 @@ void Lane::open_session(int fd) {
     const SessionId id{slot, next_epoch_++};
     auto driver = std::make_shared<ConnectionDriver>(*this, id, fd);
     const SocketEnd remote = remote_end(fd);
+    const SocketEnd local = local_end(fd);
     driver->attach(std::make_unique<Connection>(
         id, options_.session, pool_, random_, log_, commands_,
-        PeerInfo{host_and_port(remote.address, remote.port), remote.loopback}, now));
+        PeerInfo{
+            host_and_port(remote.address, remote.port), remote.loopback,
+            host_and_port(local.address, local.port)},
+        now));
     drivers_[slot] = std::move(driver);
     connections_.fetch_add(1, std::memory_order_relaxed);
     touch(*drivers_[slot]);

@@ -70,46 +70,62 @@ Result<int> open_listening(const ListenerOptions& options) {
         fmt::format("cannot listen on {}: {}", where, std::strerror(reason))};
 }
 
+Result<int> open_for(const ListenerOptions& options) {
+    Result<int> fd = open_listening(options);
+    if (fd.has_value() || fd.error().kind != ErrorKind::unsupported || options.host != "::")
+        return fd;
+    ListenerOptions v4_only = options;
+    v4_only.host = "0.0.0.0";
+    return open_listening(v4_only);
+}
+
 }  // namespace
 
 Result<std::shared_ptr<Listener>> Listener::bind(
     const ListenerOptions& options, EventLoop& loop, const Clock& clock, LogSink& log) {
-    Result<int> fd = open_listening(options);
-    if (fd.has_error() && fd.error().kind == ErrorKind::unsupported && options.host == "::") {
-        ListenerOptions v4_only = options;
-        v4_only.host = "0.0.0.0";
-        fd = open_listening(v4_only);
-    }
+    Result<int> fd = open_for(options);
     if (fd.has_error()) return std::move(fd).error();
-    return std::make_shared<Listener>(loop, clock, log, *fd);
+    return std::make_shared<Listener>(options, loop, clock, log, *fd);
 }
 
-Listener::Listener(EventLoop& loop, const Clock& clock, LogSink& log, int fd)
+Listener::Listener(
+    ListenerOptions options, EventLoop& loop, const Clock& clock, LogSink& log, int fd)
     : clock_(clock),
       log_(log),
-      socket_(loop, fd),
+      options_(std::move(options)),
+      loop_(loop),
+      socket_(std::make_unique<WatchedSocket>(loop, fd)),
       retry_(loop, [this] {
-          if (socket_.fd() >= 0) on_readable();
+          if (socket_->fd() >= 0) on_readable();
       }) {
     describe();
 }
 
 void Listener::describe() {
-    const SocketEnd end = local_end(socket_.fd());
+    const SocketEnd end = local_end(socket_->fd());
     port_ = end.port;
     name_ = host_and_port(end.address, end.port);
 }
 
 void Listener::start(Accepted accepted) {
     accepted_ = std::move(accepted);
-    socket_.wait_readable(shared_from_this());
+    socket_->wait_readable(shared_from_this());
 }
 
-void Listener::close() { socket_.close(); }
+void Listener::close() { socket_->close(); }
+
+Result<void> Listener::reopen() {
+    ListenerOptions same = options_;
+    same.port = port_;
+    Result<int> fd = open_for(same);
+    if (fd.has_error()) return std::move(fd).error();
+    socket_ = std::make_unique<WatchedSocket>(loop_, *fd);
+    return {};
+}
 
 void Listener::on_readable() {
-    for (int i = 0; i < kAcceptsPerWake && socket_.fd() >= 0; ++i) {
-        const int fd = ::accept4(socket_.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    for (int i = 0; i < kAcceptsPerWake && socket_->fd() >= 0; ++i) {
+        const int fd = ::accept4(socket_->fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             short_of_descriptors_ = false;
             accepted_(fd);
@@ -128,7 +144,7 @@ void Listener::on_readable() {
         }
         // The peer has gone before it was accepted (ECONNABORTED and its relatives): nothing to do.
     }
-    if (socket_.fd() >= 0) socket_.wait_readable(shared_from_this());
+    if (socket_->fd() >= 0) socket_->wait_readable(shared_from_this());
 }
 
 }  // namespace lvt::broker

@@ -34,6 +34,8 @@ public:
     /// Begins to accept.
     void start(Accepted accepted);
     void close();
+    /// Binds the same address and port again; start() begins to accept.
+    [[nodiscard]] Result<void> reopen();
 
     /// "127.0.0.1:5672" or "[::]:5672", with the real port. Any thread.
     const std::string& name() const { return name_; }
@@ -42,14 +44,17 @@ public:
     void on_readable() override;
     void on_writable() override {}
 
-    Listener(EventLoop& loop, const Clock& clock, LogSink& log, int fd);
+    Listener(
+        ListenerOptions options, EventLoop& loop, const Clock& clock, LogSink& log, int fd);
 
 private:
     void describe();
 
     const Clock& clock_;
     LogSink& log_;
-    WatchedSocket socket_;
+    ListenerOptions options_;
+    EventLoop& loop_;
+    std::unique_ptr<WatchedSocket> socket_;
     LoopTimer retry_;
     Accepted accepted_;
     std::string name_;

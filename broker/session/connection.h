@@ -27,6 +27,8 @@ struct PeerInfo {
     Bytes address;
     /// It is the machine's own.
     bool loopback = false;
+    /// Our end, for listings.
+    Bytes local_address = {};
 };
 
 /// One lane's thread.

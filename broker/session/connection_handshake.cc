@@ -112,6 +112,7 @@ void Connection::on_start_ok(amqp::ConnectionStartOk&& method) {
         std::move(credentials->password),
         mechanism_,
         peer_.address,
+        peer_.local_address,
         peer_.loopback});
     in_core_ = InCore::session;
     state_ = State::authenticating;

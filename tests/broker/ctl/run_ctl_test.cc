@@ -1,118 +1,12 @@
 // `leveret ctl` from its command line to its output, over a real control socket. What is expected was printed by
 // rabbitmqctl 3.10.8.
-#include "broker/ctl/run_ctl.h"
+#include "tests/broker/ctl/ctl_fixture.h"
 
-#include "broker/ctl/control_client.h"
-#include "broker/ctl/control_server.h"
-
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/json.hpp>
-#include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
-
-#include <mutex>
-#include <sstream>
-#include <thread>
 
 namespace lvt::broker {
 namespace {
-
-namespace json = boost::json;
-
-/// A broker's answers without a broker.
-class Answers final : public ControlHandler {
-public:
-    void control(const std::string& verb, const json::object& args, Done done) override {
-        if (verb == "status") return done({status, "", 0});
-        if (verb == "list_queues" && args.at("vhost") != "/")
-            return done(ControlAnswer::refusal("Virtual host 'nope' does not exist", 65));
-        if (verb == "list_queues") return done({queues, "", 0});
-        if (verb == "list_connections")
-            return done(
-                {json::array{
-                     {{"user", "guest"},
-                      {"peer_host", "127.0.0.1"},
-                      {"peer_port", 4711},
-                      {"state", "running"}}},
-                 "",
-                 0});
-        if (verb == "list_users")
-            return done(
-                {json::array{{{"user", "guest"}, {"tags", json::array{"administrator"}}}}, "", 0});
-        if (verb == "list_vhosts") return done({json::array{{{"name", "/"}}}, "", 0});
-        if (verb == "ping" || verb == "await_startup") return done({true, "", 0});
-        done(ControlAnswer::refusal("unknown verb", 64));
-    }
-
-    json::object status{
-        {"node", "rabbit@h"},
-        {"version", "3.13.7"},
-        {"pid", 1},
-        {"alarms", json::array{}},
-        {"memory_bytes", 126900000},
-        {"connections", 2},
-        {"listeners", json::array{{{"host", "[::]"}, {"port", 5672}, {"protocol", "amqp"}}}}};
-    json::array queues{
-        {{"name", "qa"},
-         {"messages", 3},
-         {"consumers", 1},
-         {"durable", true},
-         {"arguments",
-          json::array{
-              json::array{"x-max-length", "signedint", 10},
-              json::array{"x-queue-mode", "longstr", "lazy"}}}},
-        {{"name", "qb"},
-         {"messages", 0},
-         {"consumers", 0},
-         {"durable", false},
-         {"arguments", json::array{}}}};
-};
-
-class RunCtl : public testing::Test {
-protected:
-    RunCtl() {
-        std::string name = (std::filesystem::temp_directory_path() / "leveret-ctl-XXXXXX");
-        directory_ = ::mkdtemp(name.data());
-    }
-    ~RunCtl() override {
-        stop();
-        std::filesystem::remove_all(directory_);
-    }
-
-    void start() {
-        auto server = ControlServer::listen(io_, directory_, answers_, log_);
-        ASSERT_TRUE(server.has_value()) << server.error().message;
-        server_ = std::move(*server);
-        thread_ = std::thread([this] { io_.run(); });
-    }
-    void stop() {
-        io_.stop();
-        if (thread_.joinable()) thread_.join();
-        server_.reset();
-    }
-
-    /// Runs `words` as the program's command line; answers the exit code.
-    int run(std::vector<std::string> words, const char* program = "rabbitmqctl") {
-        std::vector<std::string> all{program, "--data-dir", directory_.string()};
-        all.insert(all.end(), words.begin(), words.end());
-        std::vector<const char*> argv;
-        for (const std::string& word : all) argv.push_back(word.c_str());
-        out_.str("");
-        err_.str("");
-        return run_ctl(static_cast<int>(argv.size()), argv.data(), out_, err_);
-    }
-    std::string out() const { return out_.str(); }
-    std::string err() const { return err_.str(); }
-
-    std::filesystem::path directory_;
-    NullLogSink log_;
-    Answers answers_;
-    boost::asio::io_context io_;
-    std::unique_ptr<ControlServer> server_;
-    std::thread thread_;
-    std::ostringstream out_;
-    std::ostringstream err_;
-};
 
 TEST_F(RunCtl, ListsQueues) {
     start();
@@ -252,7 +146,23 @@ TEST_F(RunCtl, UsageErrorsAreSixtyFour) {
     EXPECT_EQ(run({"ping", "extra"}), 64);
     EXPECT_EQ(err().find("Error (argument validation): too many arguments.\n"), 0u);
     EXPECT_EQ(run({"list_queues", "--bogus"}), 64);
+    EXPECT_EQ(
+        err().find("Error (argument validation): Invalid options for this command:\n--bogus : \n"
+                   "Arguments given:\n\tlist_queues --bogus\n"),
+        0u)
+        << err();
     EXPECT_EQ(run({"list_queues", "-t", "soon"}), 64);
+    EXPECT_EQ(
+        err().find(
+            "Error (argument validation): Invalid options for this command:\n-t : soon\n"),
+        0u)
+        << err();
+    EXPECT_EQ(run({"list_queues", "other,name", "bogus"}), 64);
+    EXPECT_EQ(err().find("Error (argument validation): Info key(s) bogus,other are not"), 0u)
+        << err();
+    EXPECT_EQ(run({"ping", "--if-empty"}), 64);
+    EXPECT_EQ(run({"lis_queues"}), 64);
+    EXPECT_EQ(err(), "\nCommand 'lis_queues' not found. \nDid you mean 'list_queues'? \n\n");
 }
 
 TEST_F(RunCtl, Help) {

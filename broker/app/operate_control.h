@@ -1,0 +1,54 @@
+// OperateControl: verbs that act on queues, connections and the broker's limits, and stop_app and start_app. The core's thread only.
+#pragma once
+
+#include "broker/app/pid_names.h"
+#include "broker/app/resource_watch.h"
+#include "broker/ctl/control_server.h"
+#include "broker/net/core_thread.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace lvt::broker {
+
+class OperateControl {
+public:
+    struct Hooks {
+        std::function<void(std::function<void()> done)> stop_app;
+        std::function<Result<void>()> start_app;
+    };
+
+    /// All must outlive it and what it has begun.
+    OperateControl(
+        CoreThread& thread, ResourceWatch& watch, const PidNames& pids,
+        std::uint64_t memory_total_bytes, Hooks hooks);
+
+    /// `done` is called once. False, and nothing is called: no such verb.
+    bool operate(
+        const std::string& verb, const boost::json::object& args, ControlHandler::Done& done);
+    bool app_running() const { return app_ == App::running; }
+
+private:
+    enum class App { running, stopping, stopped };
+
+    void purge_queue(const boost::json::object& args, ControlHandler::Done done);
+    void delete_queue(const boost::json::object& args, ControlHandler::Done done);
+    void close_connections(const boost::json::object& args, ControlHandler::Done done);
+    void set_tracing(bool on, const boost::json::object& args, ControlHandler::Done done);
+    std::uint64_t limit_of(const boost::json::object& args) const;
+    void stop_app(ControlHandler::Done done);
+    void start_app(ControlHandler::Done done);
+    void await_startup(ControlHandler::Done done);
+
+    CoreThread& thread_;
+    ResourceWatch& watch_;
+    const PidNames& pids_;
+    const std::uint64_t memory_total_bytes_;
+    Hooks hooks_;
+    App app_ = App::running;
+    /// await_startup, while it does not run.
+    std::vector<ControlHandler::Done> awaiting_;
+};
+
+}  // namespace lvt::broker

@@ -1,0 +1,218 @@
+// Columns of connections, channels and consumers.
+#include "broker/app/json_values.h"
+#include "broker/app/listing_columns.h"
+#include "broker/core/virtual_host.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace lvt::broker {
+
+namespace {
+
+namespace json = boost::json;
+using Context = ColumnContext;
+
+/// "[::1]:5672" -> "::1", "5672".
+struct HostAndPort {
+    explicit HostAndPort(ByteView text) {
+        const std::size_t colon = text.rfind(':');
+        host = text.substr(0, colon);
+        if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+        if (colon == ByteView::npos) return;
+        const ByteView digits = text.substr(colon + 1);
+        std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    }
+    ByteView host;
+    unsigned port = 0;
+};
+
+std::string connection_name(const SessionState& session) {
+    return fmt::format("{} -> {}", session.peer, session.local);
+}
+
+std::uint64_t in_hand(const ChannelState& channel) {
+    std::uint64_t count = channel.gets.count();
+    for (const auto& consumer : channel.consumers)
+        if (consumer) count += consumer->unacked.count();
+    return count;
+}
+
+std::uint64_t consumer_count(const ChannelState& channel) {
+    std::uint64_t count = 0;
+    for (const auto& consumer : channel.consumers) count += consumer && consumer->queue;
+    return count;
+}
+
+/// Of the transaction under way: its publishes, or what it settles.
+template <class Kind>
+std::uint64_t uncommitted(const ChannelState& channel) {
+    std::uint64_t count = 0;
+    for (const LaneCommand& command : channel.transaction)
+        if (const auto* const one = std::get_if<Kind>(&command)) {
+            if constexpr (requires { one->count; })
+                count += one->count;
+            else
+                ++count;
+        }
+    return count;
+}
+
+json::value none(const SessionState&, const Context&) { return ""; }
+
+constexpr Column<SessionState> kConnectionColumns[] = {
+    {"pid", [](const SessionState& s, const Context& c) -> json::value { return c.pids.of(s); }},
+    {"name",
+     [](const SessionState& s, const Context&) -> json::value {
+         return json_text(connection_name(s));
+     }},
+    {"port",
+     [](const SessionState& s, const Context&) -> json::value {
+         return HostAndPort(s.local).port;
+     }},
+    {"host",
+     [](const SessionState& s, const Context&) -> json::value {
+         return json_text(HostAndPort(s.local).host);
+     }},
+    {"peer_port",
+     [](const SessionState& s, const Context&) -> json::value { return HostAndPort(s.peer).port; }},
+    {"peer_host",
+     [](const SessionState& s, const Context&) -> json::value {
+         return json_text(HostAndPort(s.peer).host);
+     }},
+    {"ssl", [](const SessionState&, const Context&) -> json::value { return false; }},
+    {"ssl_protocol", none},
+    {"ssl_key_exchange", none},
+    {"ssl_cipher", none},
+    {"ssl_hash", none},
+    {"peer_cert_subject", none},
+    {"peer_cert_issuer", none},
+    {"peer_cert_validity", none},
+    {"state",
+     [](const SessionState& s, const Context&) -> json::value {
+         return s.closing ? "closing" : s.blocked ? "blocked" : "running";
+     }},
+    {"channels",
+     [](const SessionState& s, const Context&) -> json::value { return s.channels.size(); }},
+    {"protocol",
+     [](const SessionState&, const Context&) -> json::value {
+         return json::array{0, 9, 1};
+     }},
+    {"auth_mechanism",
+     [](const SessionState& s, const Context&) -> json::value { return json_text(s.mechanism); }},
+    {"user",
+     [](const SessionState& s, const Context&) -> json::value { return json_text(s.user); }},
+    {"vhost",
+     [](const SessionState& s, const Context&) -> json::value {
+         return json_text(s.vhost->name());
+     }},
+    {"timeout", [](const SessionState& s, const Context&) -> json::value { return s.heartbeat_s; }},
+    {"frame_max", [](const SessionState& s, const Context&) -> json::value { return s.frame_max; }},
+    {"channel_max",
+     [](const SessionState& s, const Context&) -> json::value { return s.channel_max; }},
+    {"client_properties",
+     [](const SessionState& s, const Context&) -> json::value {
+         return json_table(s.client_properties);
+     }},
+    {"recv_oct", none},
+    {"recv_cnt", none},
+    {"send_oct", none},
+    {"send_cnt", none},
+    {"send_pend", none},
+    {"connected_at",
+     [](const SessionState& s, const Context&) -> json::value { return s.connected_at.count(); }},
+};
+
+constexpr Column<ChannelState> kChannelColumns[] = {
+    {"pid", [](const ChannelState& ch, const Context& c) -> json::value { return c.pids.of(ch); }},
+    {"connection",
+     [](const ChannelState& ch, const Context& c) -> json::value {
+         return c.pids.of(*ch.session);
+     }},
+    {"name",
+     [](const ChannelState& ch, const Context&) -> json::value {
+         return json_text(fmt::format("{} ({})", connection_name(*ch.session), ch.id.value()));
+     }},
+    {"number", [](const ChannelState& ch, const Context&) -> json::value { return ch.id.value(); }},
+    {"user",
+     [](const ChannelState& ch, const Context&) -> json::value {
+         return json_text(ch.session->user);
+     }},
+    {"vhost",
+     [](const ChannelState& ch, const Context&) -> json::value {
+         return json_text(ch.session->vhost->name());
+     }},
+    {"transactional",
+     [](const ChannelState& ch, const Context&) -> json::value {
+         return ch.mode == ChannelMode::transaction;
+     }},
+    {"confirm",
+     [](const ChannelState& ch, const Context&) -> json::value {
+         return ch.mode == ChannelMode::confirm;
+     }},
+    {"consumer_count",
+     [](const ChannelState& ch, const Context&) -> json::value { return consumer_count(ch); }},
+    {"messages_unacknowledged",
+     [](const ChannelState& ch, const Context&) -> json::value { return in_hand(ch); }},
+    {"messages_uncommitted",
+     [](const ChannelState& ch, const Context&) -> json::value {
+         return uncommitted<Publish>(ch);
+     }},
+    {"acks_uncommitted",
+     [](const ChannelState& ch, const Context&) -> json::value { return uncommitted<Settle>(ch); }},
+    {"messages_unconfirmed",
+     [](const ChannelState& ch, const Context& c) -> json::value {
+         const auto found = c.unconfirmed.find(ch.incarnation);
+         return found == c.unconfirmed.end() ? 0 : found->second;
+     }},
+    {"prefetch_count",
+     [](const ChannelState& ch, const Context&) -> json::value { return ch.prefetch; }},
+    {"global_prefetch_count",
+     [](const ChannelState& ch, const Context&) -> json::value { return ch.credit.limit; }},
+};
+
+constexpr Column<ConsumerRow> kConsumerColumns[] = {
+    {"queue_name",
+     [](const ConsumerRow& r, const Context&) -> json::value { return json_text(r.queue.name); }},
+    {"channel_pid",
+     [](const ConsumerRow& r, const Context& c) -> json::value {
+         return c.pids.of(*r.consumer.channel);
+     }},
+    {"consumer_tag",
+     [](const ConsumerRow& r, const Context&) -> json::value { return json_text(r.consumer.tag); }},
+    {"ack_required",
+     [](const ConsumerRow& r, const Context&) -> json::value { return !r.consumer.no_ack; }},
+    {"prefetch_count",
+     [](const ConsumerRow& r, const Context&) -> json::value { return r.consumer.prefetch.limit; }},
+    {"active",
+     [](const ConsumerRow& r, const Context&) -> json::value {
+         return QueueMachine::is_active(r.consumer);
+     }},
+    {"activity_status",
+     [](const ConsumerRow& r, const Context&) -> json::value {
+         if (!r.queue.settings.single_active_consumer) return "up";
+         return QueueMachine::is_active(r.consumer) ? "single_active" : "waiting";
+     }},
+    {"arguments",
+     [](const ConsumerRow& r, const Context&) -> json::value {
+         return json_table(r.consumer.arguments);
+     }},
+};
+
+}  // namespace
+
+template <>
+std::span<const Column<SessionState>> columns() {
+    return kConnectionColumns;
+}
+template <>
+std::span<const Column<ChannelState>> columns() {
+    return kChannelColumns;
+}
+template <>
+std::span<const Column<ConsumerRow>> columns() {
+    return kConsumerColumns;
+}
+
+}  // namespace lvt::broker
