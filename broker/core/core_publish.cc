@@ -42,7 +42,7 @@ bool CoreState::publish_to(const Route& route, ChannelState& channel, Publish& c
     ++published_;
     Message& message = *command.message.mutable_get();
     message.set_published_at_ms(static_cast<std::uint64_t>(now_.wall.count()));
-    if (any_traced_) trace_published(channel, message, *route);
+    if (any_traced_) trace_published(channel, message, route);
     const bool replied =
         (route.queues.empty() || command.more_keys) && deliver_replies(channel, command);
     if (route.queues.empty()) {
