@@ -3,6 +3,7 @@
 #include "broker/app/definitions.h"
 #include "broker/app/table_json.h"
 #include "broker/auth/password_hash.h"
+#include "broker/core/topology.h"
 
 #include <fmt/format.h>
 
@@ -301,7 +302,7 @@ bool AdminControl::list(const std::string& verb, Request& request) {
                 {"default_queue_type",
                  about.default_queue_type.empty() ? json::string("undefined")
                                                   : text(about.default_queue_type)},
-                {"tracing", false}});
+                {"tracing", vhost->tracing}});
         }
     } else if (verb == "list_policies" || verb == "list_operator_policies") {
         if (!topology.find_vhost(request.vhost())) {

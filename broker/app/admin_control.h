@@ -2,7 +2,6 @@
 #pragma once
 
 #include "broker/core/core.h"
-#include "broker/core/topology.h"
 #include "broker/ctl/control_server.h"
 #include "broker/net/core_thread.h"
 #include "protocol/base/log_sink.h"
@@ -14,6 +13,8 @@
 #include <vector>
 
 namespace lvt::broker {
+
+struct User;
 
 class AdminControl {
 public:

@@ -7,7 +7,6 @@
 #include <chrono>
 
 #include "broker/app/admin_control.h"
-#include "broker/app/json_values.h"
 #include "broker/app/list_control.h"
 #include "broker/app/operate_control.h"
 #include "broker/ctl/control_server.h"
@@ -37,6 +36,7 @@ public:
         LogSink& log, ControlHooks hooks)
         : config_(config),
           core_(core),
+          thread_(thread),
           clock_(clock),
           watch_(watch),
           listeners_(listeners),
@@ -118,6 +118,7 @@ private:
 
     const Config& config_;
     const Core& core_;
+    CoreThread& thread_;  // what changes something goes through CoreThread::administer
     const Clock& clock_;
     const ResourceWatch& watch_;
     const std::vector<std::shared_ptr<Listener>>& listeners_;

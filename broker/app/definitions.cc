@@ -2,6 +2,7 @@
 
 #include "broker/app/table_json.h"
 #include "broker/auth/password_hash.h"
+#include "broker/core/policy.h"
 
 #include <fmt/format.h>
 

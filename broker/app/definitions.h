@@ -3,7 +3,6 @@
 #pragma once
 
 #include "broker/core/admin_request.h"
-#include "broker/core/topology.h"
 #include "protocol/base/random.h"
 #include "protocol/base/result.h"
 
@@ -14,6 +13,8 @@
 #include <vector>
 
 namespace lvt::broker {
+
+class Topology;
 
 struct Definitions {
     /// In an order in which each finds what it needs.

@@ -45,17 +45,10 @@ std::uint64_t consumer_count(const ChannelState& channel) {
     return count;
 }
 
-/// Of the transaction under way: its publishes, or what it settles.
-template <class Kind>
-std::uint64_t uncommitted(const ChannelState& channel) {
+/// What the transaction under way settles.
+std::uint64_t uncommitted_settles(const ChannelState& channel) {
     std::uint64_t count = 0;
-    for (const LaneCommand& command : channel.transaction)
-        if (const auto* const one = std::get_if<Kind>(&command)) {
-            if constexpr (requires { one->count; })
-                count += one->count;
-            else
-                ++count;
-        }
+    for (const Settle& settle : channel.transaction.settles) count += settle.count;
     return count;
 }
 

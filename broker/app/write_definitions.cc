@@ -1,6 +1,7 @@
 #include "broker/app/definitions.h"
 #include "broker/app/table_json.h"
 #include "broker/auth/password_hash.h"
+#include "broker/core/topology.h"
 
 #include <boost/json/array.hpp>
 

@@ -75,7 +75,7 @@ struct ServerIdentity {
 };
 
 /// Deliveries to a consumer in ack mode without basic.qos start with a small window (design 7.2).
-struct SlowStart {
+struct SlowStartConfig {
     bool enabled = true;
     std::uint32_t initial_window = 8;
     Milliseconds interval{50};
@@ -135,7 +135,7 @@ struct Config {
 
     /// channel.close-ok and connection.close-ok wait until everything before them is durable (design 7.1).
     bool close_barrier = true;
-    SlowStart slow_start;
+    SlowStartConfig slow_start;
     /// Counted returns after which a message goes to the tail of its queue; 0 = never (design 7.3).
     std::uint32_t poison_max_returns = 5;
 

@@ -29,6 +29,15 @@ constexpr VerbOption kVerbOptions[] = {
     {"-e,--if-empty", "if-empty", false},
     {"-u,--if-unused", "if-unused", false},
     {"--global", "global", false},
+    {"--user", "user", true},
+    {"--priority", "priority", true},
+    {"--apply-to", "apply-to", true},
+    {"--description", "description", true},
+    {"--tags", "tags", true},
+    {"--default-queue-type", "default-queue-type", true},
+    {"--pre-hashed-password", "pre-hashed-password", false},
+    {"--format", "format", true},
+    {"--skip-if-unchanged", "skip-if-unchanged", false},
     {"--per-connection-delay", "per-connection-delay", true},
     {"--limit", "limit", true},
     {"--within", "within", true},
@@ -56,6 +65,32 @@ std::string command_line_of(int argc, const char* const* argv) {
         out.append(out.empty() ? "" : " ").append(word);
     }
     return out;
+}
+
+/// CLI11 would take "[a-z]" for a list and skip what is empty: such words get this in front while it reads them.
+constexpr char kMask = '\1';
+
+std::vector<std::string> masked_words(int argc, const char* const* argv) {
+    std::vector<std::string> out(argv, argv + argc);
+    for (std::string& word : out)
+        if (word.empty() || word.front() == '[') word.insert(word.begin(), kMask);
+    return out;
+}
+
+Result<void> parse_masked(CLI::App& app, int argc, const char* const* argv) {
+    const std::vector<std::string> masked = masked_words(argc, argv);
+    std::vector<const char*> pointers;
+    for (const std::string& word : masked) pointers.push_back(word.c_str());
+    try {
+        app.parse(argc, pointers.data());
+    } catch (const CLI::ParseError& error) {
+        return Error{ErrorKind::invalid, error.what()};
+    }
+    return {};
+}
+
+void unmask(std::string& word) {
+    if (word.starts_with(kMask)) word.erase(0, 1);
 }
 
 /// What CLI11 has left over: options that nobody knows.
@@ -110,11 +145,9 @@ Result<CtlOptions> parse_ctl_options(int argc, const char* const* argv) {
     app.add_option("--script-name", ignored);
     app.add_option("words", words);
     app.allow_extras();
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-        return Error{ErrorKind::invalid, error.what()};
-    }
+    LVT_TRY(parse_masked(app, argc, argv));
+    for (std::string& word : words) unmask(word);
+    for (auto& [name, value] : values) unmask(value);
 
     options.program = program_name(argv[0]);
     options.command_line = command_line_of(argc, argv);

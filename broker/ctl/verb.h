@@ -65,6 +65,7 @@ struct Verb {
 // Its parts.
 [[nodiscard]] std::span<const Verb> list_verbs();
 [[nodiscard]] std::span<const Verb> operate_verbs();
+[[nodiscard]] std::span<const Verb> admin_verbs();
 [[nodiscard]] const Verb* find_verb(std::string_view name);
 
 // By kind; each runs one verb.

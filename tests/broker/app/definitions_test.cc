@@ -1,6 +1,7 @@
 #include "broker/app/definitions.h"
 
 #include "broker/auth/password_hash.h"
+#include "broker/core/topology.h"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
