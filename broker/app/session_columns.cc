@@ -150,10 +150,10 @@ constexpr Column<ChannelState> kChannelColumns[] = {
      [](const ChannelState& ch, const Context&) -> json::value { return in_hand(ch); }},
     {"messages_uncommitted",
      [](const ChannelState& ch, const Context&) -> json::value {
-         return uncommitted<Publish>(ch);
+         return ch.transaction.publishes.size();
      }},
     {"acks_uncommitted",
-     [](const ChannelState& ch, const Context&) -> json::value { return uncommitted<Settle>(ch); }},
+     [](const ChannelState& ch, const Context&) -> json::value { return uncommitted_settles(ch); }},
     {"messages_unconfirmed",
      [](const ChannelState& ch, const Context& c) -> json::value {
          const auto found = c.unconfirmed.find(ch.incarnation);

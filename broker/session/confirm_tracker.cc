@@ -46,6 +46,9 @@ void ConfirmTracker::remember(std::uint64_t first, std::uint64_t last) {
 void ConfirmTracker::flush(std::vector<ConfirmFrame>& out) {
     // Where all below is told a nack says `multiple`, as RabbitMQ's does; it speaks of one number all the same.
     const bool all_told = acked_.empty();
+    std::sort(nacked_.begin(), nacked_.end(), [](const Range& a, const Range& b) {
+        return a.first < b.first;
+    });
     for (const Range& range : nacked_)
         for (std::uint64_t seqno = range.first; seqno <= range.last; ++seqno)
             out.push_back({seqno, all_told && seqno < open_, true});

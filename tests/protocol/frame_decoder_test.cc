@@ -207,7 +207,7 @@ TEST(FrameDecoder, ErrorsAreTheSameAtEverySplitPoint) {
     const Bytes broken[] = {
         frame(9, 1, "abc"), frame(8, 1, {}), frame(8, 0, "x"), frame(3, 0, "body"),
         frame(3, 1, "some body that is long", 1), frame(1, 1, "method", 1), frame(1, 1, "m"),
-        frame(1, 1, Bytes(kFrameMax, 'm')).substr(0, 12)};
+        frame(1, 1, Bytes(kFrameMax + 1, 'm')).substr(0, 12)};
     for (const Bytes& last : broken) {
         const Bytes stream = frame(1, 1, "first") + last + frame(1, 1, "never seen");
         const Outcome whole = decode(stream);
@@ -226,7 +226,7 @@ TEST(FrameDecoder, ErrorsAreTheSameAtEverySplitPoint) {
 
 TEST(FrameDecoder, BeforeTuneTakesTheLowestMaxOnly) {
     FrameDecoder decoder;
-    const Bytes stream = frame(1, 0, Bytes(kFrameMaxLowest, 'm'));
+    const Bytes stream = frame(1, 0, Bytes(kFrameMaxLowest + 1, 'm'));
     ByteView input = stream;
     EXPECT_TRUE(decoder.next(input).has_error());
 }
@@ -234,7 +234,7 @@ TEST(FrameDecoder, BeforeTuneTakesTheLowestMaxOnly) {
 TEST(FrameDecoder, TakesTheNewMaxAtOnce) {
     FrameDecoder decoder;
     decoder.set_frame_max(kFrameMax);
-    const Bytes stream = frame(1, 0, Bytes(kFrameMaxLowest, 'm'));
+    const Bytes stream = frame(1, 0, Bytes(kFrameMaxLowest + 1, 'm'));
     ByteView input = stream;
     const auto next = decoder.next(input);
     ASSERT_TRUE(next.has_value() && next->has_value());

@@ -123,16 +123,19 @@ TEST(SlowStart, DoublesWhenAWholeWindowIsAckedAndNothingIsLeft) {
     EXPECT_EQ(slow.window(), 16u);
 }
 
-TEST(SlowStart, DoublesWithTimeOnlyWithoutAnyAck) {
-    constexpr Milliseconds kInterval{50};
+TEST(SlowStart, GrowsWithTimeOnlyWithoutAnyAck) {
     SlowStart slow(8);
-    slow.on_full(Milliseconds{100});
-    EXPECT_FALSE(slow.on_time(Milliseconds{149}, kInterval));
-    EXPECT_TRUE(slow.on_time(Milliseconds{150}, kInterval));
+    slow.on_full();
+    for (int tick = 0; tick < 3; ++tick) EXPECT_FALSE(slow.on_tick());
+    EXPECT_TRUE(slow.on_tick());
     EXPECT_EQ(slow.window(), 16u);
-    slow.on_full(Milliseconds{160});
-    slow.on_settled(1, 15);
-    EXPECT_FALSE(slow.on_time(Milliseconds{500}, kInterval));
+    slow.on_full();
+    EXPECT_TRUE(slow.on_tick());
+    EXPECT_EQ(slow.window(), 64u);
+    slow.on_full();
+    slow.on_settled(1, 63);
+    EXPECT_FALSE(slow.on_tick());
+    EXPECT_EQ(slow.window(), 64u);
 }
 
 }  // namespace

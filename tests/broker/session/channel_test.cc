@@ -87,7 +87,6 @@ TEST_F(ChannelTest, ErrorOfTheCoreClosesTheChannelOnly) {
     receive(publish_frames(1, "x", "key", "ignored"));
     receive(ack_frame(1, 17));
     receive(1, amqp::QueueDeclare{});
-    receive(1, amqp::ChannelOpen{});
     Bytes body;
     amqp::encode_frame(body, amqp::FrameType::body, 1, "abc");
     receive(body);

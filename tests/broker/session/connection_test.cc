@@ -151,9 +151,9 @@ TEST_F(ConnectionTest, ClientThatDoesNotAnswerACloseIsGoneInThirtySeconds) {
 // Errors of the connection.
 
 TEST_F(ConnectionTest, FrameAboveTheLimitIsAFrameError) {
-    receive(ByteView("\1\0\1\0\2\0\0", 7));
+    receive(ByteView("\1\0\1\0\2\0\1", 7));
     expect_connection_close(
-        501, "FRAME_ERROR - type 1, all octets = <<>>: {frame_too_large,131072,131064}");
+        501, "FRAME_ERROR - type 1, all octets = <<>>: {frame_too_large,131073,131064}");
 }
 
 TEST_F(ConnectionTest, WrongFrameEndIsAFrameError) {
