@@ -345,7 +345,7 @@ private:
         clients_.clear();
         broker_.set_auto_sync(true);
         broker_.run();
-        ASSERT(broker_.core().list_connections().empty());
+        ASSERT(broker_.core().status().connections == 0);
         SimClient& client = broker_.connect();
         client.open_channel(1);
         client.declare_queue(1, "still-works");
