@@ -132,7 +132,7 @@ std::string banner_of_policies(const CtlOptions& options) {
             of_operator ? "operator policy" : "policy",
             word(options, 0),
             vhost);
-    if (verb.starts_with("list_"))
+    if (verb == "list_policies" || verb == "list_operator_policies")
         return fmt::format(
             "Listing {} for vhost \"{}\" ...",
             of_operator ? "operator policy overrides" : "policies",

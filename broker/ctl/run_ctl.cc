@@ -76,7 +76,8 @@ std::optional<ArgumentFault> fault_in_arguments(const CtlOptions& options, const
     if (const auto fault = fault_in_options(options, verb)) return fault;
     if (options.args.size() < verb.args_min) return ArgumentFault{"not enough arguments."};
     if (options.args.size() > verb.args_max) return ArgumentFault{"too many arguments."};
-    if (!verb.columns.empty()) return fault_in_columns(options, verb);
+    const bool names_columns = !verb.columns.empty() && verb.args_min == 0;
+    if (names_columns) return fault_in_columns(options, verb);
     return verb.check ? verb.check(options) : std::nullopt;
 }
 

@@ -211,7 +211,7 @@ TEST_F(ControlServerTest, EndsAnEndlessRequest) {
     start();
     auto socket = connect_control_socket(directory_);
     ASSERT_TRUE(socket.has_value());
-    const std::string line(70 * 1024, 'x');
+    const std::string line(65 * 1024 * 1024, 'x');
     std::size_t sent = 0;
     while (sent < line.size()) {
         const ssize_t size =
