@@ -186,6 +186,7 @@ void CoreState::dead_letter(Queue& queue, const Message& message, DeathReason re
 
     Route route;
     vhost.route(exchange, *copy, route, cc_keys(*copy));
+    keep_for_quorum(route, *copy.mutable_get());
     std::vector<storage::Target> outer = std::exchange(targets_, {});
     for (Queue* const target : route.queues) {
         if (reason != DeathReason::rejected && goes_round(headers.view(), target->name)) continue;

@@ -54,6 +54,7 @@ bool CoreState::publish_to(const Route& route, ChannelState& channel, Publish& c
         if (command.publish_seqno) confirm(channel, command.publish_seqno, false);
         return true;
     }
+    if (!message.persistent() && commits_.enabled()) keep_for_quorum(route, message);
     targets_.clear();
     bool refused = false;
     for (std::size_t i = 0; i + 1 < route.queues.size(); ++i) {
@@ -78,6 +79,15 @@ bool CoreState::publish_to(const Route& route, ChannelState& channel, Publish& c
     return !refused;
 }
 
+/// Quorum queues keep everything, whatever its delivery mode.
+void CoreState::keep_for_quorum(const Route& route, Message& message) {
+    for (const Queue* const queue : route.queues) {
+        if (queue->settings.type != QueueType::quorum) continue;
+        message.keep();
+        return;
+    }
+}
+
 /// False where the queue has no room and says so.
 bool CoreState::offer(Queue& queue, MessagePtr message) {
     if (queue.refuses_when_full && refuses(queue, *message)) [[unlikely]] {
@@ -95,6 +105,12 @@ const Route* CoreState::route(ChannelState& channel, const Message& message) {
     if (cache.holds(message, topology_.epoch())) return &cache.result;
     VirtualHost& vhost = *channel.session->vhost;
     const ByteView name = message.exchange();
+    const auto right = check_right(
+        *channel.session, Right::write, "exchange", name.empty() ? "amq.default" : name);
+    if (right.has_error()) {
+        fail(channel, publish_error(right.error().code, right.error().text));
+        return nullptr;
+    }
     Exchange* const exchange = name.empty() ? nullptr : vhost.find_exchange(name);
     if (!exchange && !name.empty()) {
         fail(
@@ -102,12 +118,6 @@ const Route* CoreState::route(ChannelState& channel, const Message& message) {
             publish_error(
                 ReplyCode::not_found,
                 fmt::format("no exchange '{}' in vhost '{}'", name, vhost.name())));
-        return nullptr;
-    }
-    const auto right = check_right(
-        *channel.session, Right::write, "exchange", name.empty() ? "amq.default" : name);
-    if (right.has_error()) {
-        fail(channel, publish_error(right.error().code, right.error().text));
         return nullptr;
     }
     if (exchange && exchange->internal) {

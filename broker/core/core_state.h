@@ -175,6 +175,7 @@ private:
     /// False where a queue refused it.
     bool publish_to(const Route& route, ChannelState& channel, Publish& command);
     bool offer(Queue& queue, MessagePtr message);
+    static void keep_for_quorum(const Route& route, Message& message);
     /// True where the message is to become durable there.
     bool enqueue(Queue& queue, MessagePtr message);
     void confirm(ChannelState& channel, std::uint64_t seqno, bool when_durable);

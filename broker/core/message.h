@@ -34,7 +34,10 @@ public:
     /// Octets of memory that it pins, its own header included.
     std::size_t charge() const { return sizeof(Message) + head_size() + body_size_; }
 
+    /// Durable queues write it.
     bool persistent() const { return persistent_; }
+    /// Makes it persistent, whatever its properties say. Before it is shared.
+    void keep() { persistent_ = true; }
     std::uint8_t priority() const { return priority_; }
     /// The expiration property: so many milliseconds after it was published it may be dropped.
     std::optional<std::uint64_t> expiration_ms() const {

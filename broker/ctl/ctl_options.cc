@@ -6,10 +6,17 @@
 
 #include <CLI/CLI.hpp>
 
+#include <charconv>
 #include <cmath>
 
 namespace lvt::broker {
 namespace {
+
+bool is_integer(const std::string& text) {
+    int number = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+    return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+}
 
 std::string program_name(const char* argv0) {
     const std::string name = std::filesystem::path{argv0}.filename().string();
@@ -156,6 +163,8 @@ Result<CtlOptions> parse_ctl_options(int argc, const char* const* argv) {
         if (app.count("--" + name) > 0) options.given[name] = value;
     for (const auto& [name, on] : flags)
         if (on) options.given[name];
+    if (options.has("priority") && !is_integer(options.given["priority"]))
+        options.invalid.emplace_back("--priority", options.given["priority"]);
     if (!words.empty()) {
         options.verb = words.front();
         options.args.assign(words.begin() + 1, words.end());

@@ -233,7 +233,7 @@ def headers_twice_the_same_key(t):
     channel.get(t.q("q"))
 
 
-@case("1.3/properties", differs="RabbitMQ crashes on it and says INTERNAL_ERROR; Leveret says what is wrong")
+@case("1.3/properties")
 def headers_with_an_unknown_type(t):
     """A tag that nobody knows ends the connection."""
     channel = t.connect().channel()
