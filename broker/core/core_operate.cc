@@ -50,7 +50,7 @@ void CoreState::administer(AdminId id, CloseConnections& request) {
 }
 
 void CoreState::administer(AdminId id, SetTracing& request) {
-    if (VirtualHost* const vhost = topology_.find_vhost(request.vhost)) vhost->tracing = request.on;
+    (void)set_tracing(request.vhost, request.on);
     answer(id, {});
 }
 

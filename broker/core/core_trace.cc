@@ -61,16 +61,16 @@ void add_channel(amqp::Table& table, const ChannelState& channel) {
 bool CoreState::set_tracing(ByteView vhost_name, bool on) {
     VirtualHost* const vhost = topology_.find_vhost(vhost_name);
     if (!vhost) return false;
-    vhost->traced = on;
+    vhost->tracing = on;
     any_traced_ = false;
-    for (const auto& [name, one] : topology_.vhosts()) any_traced_ = any_traced_ || one->traced;
+    for (const auto& [name, one] : topology_.vhosts()) any_traced_ = any_traced_ || one->tracing;
     return true;
 }
 
 void CoreState::trace_published(
     const ChannelState& channel, const Message& message, const Route& route) {
     VirtualHost& vhost = *channel.session->vhost;
-    if (!vhost.traced || message.exchange() == kTraceExchange) return;
+    if (!vhost.tracing || message.exchange() == kTraceExchange) return;
     amqp::Table headers = about(message, cc_keys(message));
     add_channel(headers, channel);
     std::vector<ByteView> queues;
@@ -82,7 +82,7 @@ void CoreState::trace_published(
 void CoreState::trace_delivered(
     const ChannelState& channel, const Queue& queue, const Message& message, bool redelivered) {
     VirtualHost& vhost = *queue.vhost;
-    if (!vhost.traced || message.exchange() == kTraceExchange) return;
+    if (!vhost.tracing || message.exchange() == kTraceExchange) return;
     amqp::Table headers = about(message, cc_keys(message));
     headers.add_int("redelivered", redelivered ? 1 : 0);
     add_channel(headers, channel);

@@ -23,8 +23,6 @@ public:
     explicit VirtualHost(Bytes name) : name_(std::move(name)) {}
 
     const Bytes& name() const { return name_; }
-    /// Its amq.rabbitmq.trace hears of every message. Not kept over a restart.
-    bool traced = false;
     Exchange* find_exchange(ByteView name) const;
     Queue* find_queue(ByteView name) const;
     /// By name, ascending.
@@ -39,7 +37,7 @@ public:
         Exchange* exchange, const Message& message, Route& out,
         std::span<const Bytes> more_keys = {});
 
-    /// The firehose is on. Not kept over a restart.
+    /// The firehose is on: its amq.rabbitmq.trace hears of every message. Not kept over a restart.
     bool tracing = false;
 
 private:

@@ -54,6 +54,26 @@ class CtlCase(BrokerCase):
         return seen
 
 
+class Tracing(CtlCase):
+    def test_the_firehose_is_turned_on_and_off(self):
+        channel = self.connect().channel()
+        channel.queue_declare("heard", exclusive=True)
+        channel.queue_bind("heard", "amq.rabbitmq.trace", "publish.#")
+        channel.queue_declare("q", exclusive=True)
+        channel.basic_publish("", "q", b"unheard")
+        channel.basic_get("q", auto_ack=True)
+        self.ctl("trace_on")
+        channel.basic_publish("", "q", b"hello")
+        channel.basic_get("q", auto_ack=True)
+        self.ctl("trace_off")
+        channel.basic_publish("", "q", b"unheard")
+        channel.basic_get("q", auto_ack=True)
+        method, properties, body = channel.basic_get("heard", auto_ack=True)
+        self.assertEqual(("publish.", b"hello"), (method.routing_key, body))
+        self.assertEqual(["q"], properties.headers["routing_keys"])
+        self.assertEqual(0, method.message_count)
+
+
 class Listings(CtlCase):
     def test_queues(self):
         channel = self.connect().channel()
