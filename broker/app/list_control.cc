@@ -58,6 +58,21 @@ auto behind(const Map& map, const std::optional<typename Map::key_type>& last) {
     return last ? map.upper_bound(*last) : map.begin();
 }
 
+/// Calls add(queue) for those of the virtual host behind `last`.
+template <class Row, class Add>
+bool resume_queues(
+    const Core& core, const Bytes& vhost, std::optional<Bytes>& last, const Rows<Row>& rows,
+    Add&& add) {
+    const VirtualHost* const host = core.topology().find_vhost(vhost);
+    if (!host) return false;
+    for (auto at = behind(host->queues(), last); at != host->queues().end(); ++at) {
+        if (rows.full()) return true;
+        add(*at->second);
+        last = at->first;
+    }
+    return false;
+}
+
 struct QueueSource {
     using Row = Queue;
     const Core& core;
@@ -65,14 +80,7 @@ struct QueueSource {
     std::optional<Bytes> last = {};
 
     bool resume(Rows<Row>& rows) {
-        const VirtualHost* const host = core.topology().find_vhost(vhost);
-        if (!host) return false;
-        for (auto at = behind(host->queues(), last); at != host->queues().end(); ++at) {
-            if (rows.full()) return true;
-            rows.add(*at->second);
-            last = at->first;
-        }
-        return false;
+        return resume_queues(core, vhost, last, rows, [&](const Queue& queue) { rows.add(queue); });
     }
 };
 
@@ -187,15 +195,10 @@ struct ConsumerSource {
     std::optional<Bytes> last = {};
 
     bool resume(Rows<Row>& rows) {
-        const VirtualHost* const host = core.topology().find_vhost(vhost);
-        if (!host) return false;
-        for (auto at = behind(host->queues(), last); at != host->queues().end(); ++at) {
-            if (rows.full()) return true;
-            for (const Consumer* const consumer : at->second->machine.consumers())
-                rows.add({*at->second, *consumer});
-            last = at->first;
-        }
-        return false;
+        return resume_queues(core, vhost, last, rows, [&](const Queue& queue) {
+            for (const Consumer* const consumer : queue.machine.consumers())
+                rows.add({queue, *consumer});
+        });
     }
 };
 

@@ -84,6 +84,13 @@ constexpr std::size_t kNameMax = 255;
 constexpr std::size_t kPathMax = 4095;
 constexpr int kSocketBytesMax = 1 << 30;
 
+Expected take_definitions_path(const std::string& value, Config& config) {
+    std::string path;
+    Expected expected = take_text(value, kPathMax, path);
+    if (expected.empty()) config.load_definitions = path;
+    return expected;
+}
+
 #define TAKE(expression)                                                          \
     [](Draft& d, const std::string& name, const std::string& value) -> Expected { \
         static_cast<void>(name);                                                  \
@@ -159,27 +166,13 @@ const KeyRule
             {"default_permissions.read",
              ".*",
              TAKE(take_text(value, kPathMax, d.config.default_user.read))},
-            {"load_definitions",
-             nullptr,
-             [](Draft& d, const std::string&, const std::string& value) {
-                 std::string path;
-                 Expected expected = take_text(value, kPathMax, path);
-                 if (expected.empty()) d.config.load_definitions = path;
-                 return expected;
-             }},
+            {"load_definitions", nullptr, TAKE(take_definitions_path(value, d.config))},
             {"definitions.import_backend",
              nullptr,
              [](Draft&, const std::string&, const std::string& value) {
                  return value == "local_filesystem" ? Expected{} : Expected{"local_filesystem"};
              }},
-            {"definitions.local.path",
-             nullptr,
-             [](Draft& d, const std::string&, const std::string& value) {
-                 std::string path;
-                 Expected expected = take_text(value, kPathMax, path);
-                 if (expected.empty()) d.config.load_definitions = path;
-                 return expected;
-             }},
+            {"definitions.local.path", nullptr, TAKE(take_definitions_path(value, d.config))},
             {"loopback_users",
              nullptr,
              [](Draft& d, const std::string&, const std::string& value) {

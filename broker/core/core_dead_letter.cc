@@ -1,5 +1,6 @@
 // Dead lettering: where a message goes that its queue gives up, and what its headers tell of it (RabbitMQ 3.10's form).
 #include "broker/core/core_state.h"
+#include "broker/core/message_copy.h"
 #include "protocol/amqp/properties.h"
 
 #include <algorithm>
@@ -210,15 +211,9 @@ MessagePtr CoreState::with_delivery_count(const QueuedMessage& entry) {
         }
     }
     headers.add_long("x-delivery-count", entry.delivery_count);
-    const Bytes built = amqp::PropertiesBuilder(before).set_headers(sorted(headers.view())).build();
-    MessageParts parts;
-    parts.exchange = message.exchange();
-    parts.routing_key = message.routing_key();
-    parts.properties = built;
-    parts.body_size = message.body().size();
-    parts.priority = message.priority();
-    parts.persistent = message.persistent();
-    return MessageBuilder::build(pool_, parts, message.body());
+    amqp::PropertiesBuilder changed(before);
+    changed.set_headers(sorted(headers.view()));
+    return with_properties(pool_, message, changed.build());
 }
 
 }  // namespace lvt::broker

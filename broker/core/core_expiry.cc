@@ -18,11 +18,12 @@ std::optional<std::uint64_t> expiry_of(const Message& message, const QueueSettin
     return end < *ttl ? std::nullopt : std::optional(end);
 }
 
-bool over_length(const Queue& queue) {
+/// With so much more than is ready.
+bool over_length(const Queue& queue, std::uint64_t messages = 0, std::uint64_t bytes = 0) {
     const QueueSettings& settings = queue.settings;
-    return (settings.max_length && queue.machine.ready() > *settings.max_length) ||
+    return (settings.max_length && queue.machine.ready() + messages > *settings.max_length) ||
            (settings.max_length_bytes &&
-            queue.machine.ready_body_bytes() > *settings.max_length_bytes);
+            queue.machine.ready_body_bytes() + bytes > *settings.max_length_bytes);
 }
 
 }  // namespace
@@ -137,13 +138,8 @@ void CoreState::keep_house(Queue& queue) {
 }
 
 bool CoreState::refuses(Queue& queue, const Message& message) {
-    const QueueSettings& settings = queue.settings;
     if (queue.listed_to_run) run_queue(queue);
-    const bool full =
-        (settings.max_length && queue.machine.ready() + 1 > *settings.max_length) ||
-        (settings.max_length_bytes &&
-         queue.machine.ready_body_bytes() + message.body().size() > *settings.max_length_bytes);
-    if (!full) return false;
+    if (!over_length(queue, 1, message.body().size())) return false;
     return !may_hand_out(queue) || !queue.machine.would_hand_out();
 }
 

@@ -1,5 +1,6 @@
 // What a publish asks for in its properties: copies by the CC and BCC headers, replies by reply_to.
 #include "broker/core/core_state.h"
+#include "broker/core/message_copy.h"
 #include "broker/core/reply_to.h"
 #include "protocol/amqp/properties.h"
 
@@ -29,18 +30,6 @@ amqp::Table without(amqp::TableView table, ByteView unwanted) {
         if (name != unwanted) out.add_value(name, value);
     }
     return out;
-}
-
-MessagePtr with_properties(MessagePool& pool, const Message& message, ByteView properties) {
-    const MessageParts parts{
-        message.exchange(),
-        message.routing_key(),
-        properties,
-        message.body().size(),
-        message.priority(),
-        message.persistent(),
-        message.expiration_ms()};
-    return MessageBuilder::build(pool, parts, message.body());
 }
 
 }  // namespace
