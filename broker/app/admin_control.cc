@@ -1,7 +1,7 @@
 #include "broker/app/admin_control.h"
 
-#include "broker/app/definitions.h"
-#include "broker/app/table_json.h"
+#include "broker/management/definitions.h"
+#include "broker/management/table_json.h"
 #include "broker/auth/password_hash.h"
 #include "broker/core/topology.h"
 

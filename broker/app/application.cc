@@ -5,7 +5,7 @@
 #include <chrono>
 
 #include "broker/app/broker_control.h"
-#include "broker/app/definitions.h"
+#include "broker/management/definitions.h"
 #include "broker/app/durable_storage.h"
 #include "broker/config/text_file.h"
 #include "protocol/base/assert.h"
@@ -100,7 +100,7 @@ Result<void> Application::build() {
     const Config& config = options_.config;
     const std::size_t lanes = std::max(1u, config.io_threads);
     try {
-        core_ = std::make_unique<Core>(core_options(config), lanes, random_, log_);
+        core_ = std::make_unique<Core>(core_options(config), lanes + 1, random_, log_);
         core_thread_ = std::make_unique<CoreThread>(
             *core_, clock_, [this](Error error) { fail(std::move(error)); });
         // Bound first: a port that is taken shall not cost a recovery.

@@ -1,7 +1,6 @@
 #include "broker/app/list_control.h"
 
-#include "broker/app/listing_columns.h"
-#include "broker/core/topology.h"
+#include "broker/management/listing.h"
 
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
@@ -16,8 +15,6 @@ namespace {
 
 namespace json = boost::json;
 
-/// Values between two looks at what else there is to do: less than a millisecond.
-constexpr std::size_t kSliceValues = 2000;
 constexpr int kUsageExitCode = 64;
 
 /// Rows on their way to become the text of a JSON array.
@@ -50,178 +47,6 @@ private:
     std::string text_ = "[";
 };
 
-// Where rows come from. resume() goes on behind the last row, whatever has changed since; true where there is more.
-
-/// A place in a map that may change.
-template <class Map>
-auto behind(const Map& map, const std::optional<typename Map::key_type>& last) {
-    return last ? map.upper_bound(*last) : map.begin();
-}
-
-/// Calls add(queue) for those of the virtual host behind `last`.
-template <class Row, class Add>
-bool resume_queues(
-    const Core& core, const Bytes& vhost, std::optional<Bytes>& last, const Rows<Row>& rows,
-    Add&& add) {
-    const VirtualHost* const host = core.topology().find_vhost(vhost);
-    if (!host) return false;
-    for (auto at = behind(host->queues(), last); at != host->queues().end(); ++at) {
-        if (rows.full()) return true;
-        add(*at->second);
-        last = at->first;
-    }
-    return false;
-}
-
-struct QueueSource {
-    using Row = Queue;
-    const Core& core;
-    Bytes vhost;
-    std::optional<Bytes> last = {};
-
-    bool resume(Rows<Row>& rows) {
-        return resume_queues(core, vhost, last, rows, [&](const Queue& queue) { rows.add(queue); });
-    }
-};
-
-struct ExchangeSource {
-    using Row = ExchangeRow;
-    const Core& core;
-    Bytes vhost;
-    std::optional<Bytes> last = {};
-
-    bool resume(Rows<Row>& rows) {
-        const VirtualHost* const host = core.topology().find_vhost(vhost);
-        if (!host) return false;
-        if (!last) rows.add(nullptr);
-        for (auto at = behind(host->exchanges(), last); at != host->exchanges().end(); ++at) {
-            if (rows.full()) return true;
-            rows.add(at->second.get());
-            last = at->first;
-        }
-        return false;
-    }
-};
-
-/// The default exchange's come first.
-struct BindingSource {
-    using Row = BindingRow;
-    const Core& core;
-    Bytes vhost;
-    std::optional<Bytes> last_queue = {};
-    bool queues_done = false;
-    std::optional<Bytes> last_exchange = {};
-    std::optional<BindingKey> last_key = {};  // of the exchange behind last_exchange
-
-    bool resume(Rows<Row>& rows) {
-        const VirtualHost* const host = core.topology().find_vhost(vhost);
-        if (!host) return false;
-        if (!queues_done && resume_queues(*host, rows)) return true;
-        queues_done = true;
-        const auto& exchanges = host->exchanges();
-        for (auto at = behind(exchanges, last_exchange); at != exchanges.end(); ++at) {
-            if (resume_exchange(*at->second, rows)) return true;
-            last_exchange = at->first;
-            last_key.reset();
-        }
-        return false;
-    }
-
-private:
-    bool resume_queues(const VirtualHost& host, Rows<Row>& rows) {
-        const auto& queues = host.queues();
-        for (auto at = behind(queues, last_queue); at != queues.end(); ++at) {
-            if (rows.full()) return true;
-            rows.add({nullptr, nullptr, at->second.get()});
-            last_queue = at->first;
-        }
-        return false;
-    }
-    bool resume_exchange(const Exchange& exchange, Rows<Row>& rows) {
-        const auto& bindings = exchange.bindings();
-        for (auto at = behind(bindings, last_key); at != bindings.end(); ++at) {
-            if (rows.full()) return true;
-            rows.add({&exchange, &at->first, nullptr});
-            last_key = at->first;
-        }
-        return false;
-    }
-};
-
-/// Calls visit(session) for those that are open, from (lane, slot) on, until `rows` are full.
-template <class Row, class Visit>
-bool resume_sessions(
-    const Core& core, std::size_t& lane, std::size_t& slot, Rows<Row>& rows, Visit&& visit) {
-    const auto& sessions = core.sessions();
-    for (; lane < sessions.size(); ++lane, slot = 0) {
-        for (; slot < sessions[lane].size(); ++slot) {
-            if (rows.full()) return true;
-            const SessionState* const session = sessions[lane][slot].get();
-            if (session && session->vhost) visit(*session);
-        }
-    }
-    return false;
-}
-
-struct ConnectionSource {
-    using Row = SessionState;
-    const Core& core;
-    std::size_t lane = 0;
-    std::size_t slot = 0;
-
-    bool resume(Rows<Row>& rows) {
-        return resume_sessions(
-            core, lane, slot, rows, [&](const SessionState& session) { rows.add(session); });
-    }
-};
-
-struct ChannelSource {
-    using Row = ChannelState;
-    const Core& core;
-    std::size_t lane = 0;
-    std::size_t slot = 0;
-
-    bool resume(Rows<Row>& rows) {
-        return resume_sessions(core, lane, slot, rows, [&](const SessionState& session) {
-            for (const auto& [id, channel] : session.channels) rows.add(*channel);
-        });
-    }
-};
-
-struct ConsumerSource {
-    using Row = ConsumerRow;
-    const Core& core;
-    Bytes vhost;
-    std::optional<Bytes> last = {};
-
-    bool resume(Rows<Row>& rows) {
-        return resume_queues(core, vhost, last, rows, [&](const Queue& queue) {
-            for (const Consumer* const consumer : queue.machine.consumers())
-                rows.add({queue, *consumer});
-        });
-    }
-};
-
-/// A listing under way.
-template <class Source>
-struct Listing {
-    Source source;
-    Rows<typename Source::Row> rows;
-    ControlHandler::Done done;
-};
-
-template <class Source>
-void go_on(EventLoop& loop, const std::shared_ptr<Listing<Source>>& listing) {
-    if (listing->source.resume(listing->rows)) {
-        listing->rows.next_slice();
-        loop.post([&loop, listing] { go_on(loop, listing); });
-        return;
-    }
-    ControlAnswer answer;
-    answer.serialized = std::move(listing->rows).finish();
-    listing->done(std::move(answer));
-}
-
 /// Empty: one of them is not known.
 template <class Row>
 std::vector<const Column<Row>*> chosen_columns(const json::object& args) {
@@ -242,13 +67,6 @@ std::vector<const Column<Row>*> chosen_columns(const json::object& args) {
     return chosen;
 }
 
-template <class Row>
-bool wants(const std::vector<const Column<Row>*>& columns, std::string_view name) {
-    return std::any_of(columns.begin(), columns.end(), [&](const Column<Row>* column) {
-        return column->name == name;
-    });
-}
-
 }  // namespace
 
 ListControl::ListControl(const Core& core, EventLoop& loop, PidNames pids)
@@ -261,12 +79,15 @@ void ListControl::begin(Source source, const json::object& args, ControlHandler:
     if (columns.empty()) return done(ControlAnswer::refusal("unknown column", kUsageExitCode));
     ColumnContext context{pids_};
     if (wants(columns, "messages_unconfirmed")) context.unconfirmed = core_.unconfirmed();
-    go_on(
-        loop_,
-        std::make_shared<Listing<Source>>(Listing<Source>{
-            std::move(source),
-            Rows<Row>(std::move(columns), std::move(context)),
-            std::move(done)}));
+    run_listing(
+        [&loop = loop_](std::function<void()> slice) { loop.post(std::move(slice)); },
+        std::move(source),
+        Rows<Row>(std::move(columns), std::move(context)),
+        [done = std::move(done)](Rows<Row> rows) {
+            ControlAnswer answer;
+            answer.serialized = std::move(rows).finish();
+            done(std::move(answer));
+        });
 }
 
 bool ListControl::list(

@@ -2,7 +2,7 @@
 // between the core's turns, so that nobody waits for it. The core's thread only.
 #pragma once
 
-#include "broker/app/pid_names.h"
+#include "broker/management/pid_names.h"
 #include "broker/core/core.h"
 #include "broker/ctl/control_server.h"
 #include "broker/net/event_loop.h"

@@ -1,7 +1,7 @@
 // OperateControl: verbs that act on queues, connections and the broker's limits, and stop_app and start_app. The core's thread only.
 #pragma once
 
-#include "broker/app/pid_names.h"
+#include "broker/management/pid_names.h"
 #include "broker/app/resource_watch.h"
 #include "broker/ctl/control_server.h"
 #include "broker/net/core_thread.h"

@@ -51,6 +51,9 @@ struct Login {
     Bytes peer;  // "127.0.0.1:53211", for listings and the log
     Bytes local;  // "127.0.0.1:5672", where it came to
     bool loopback = false;
+    /// No client's connection: the broker itself acts in the name of this user, who has proved to be it elsewhere. It is not listed, and
+    /// counts for no limit.
+    bool internal = false;
 };
 
 /// connection.open. Answer: VhostOpened or SessionFailed.

@@ -10,7 +10,7 @@ std::uint64_t CoreState::count_sessions(const VirtualHost* vhost, ByteView user)
     std::uint64_t count = 0;
     for (const auto& lane : sessions_) {
         for (const auto& session : lane) {
-            if (!session || !session->vhost || session->closing) continue;
+            if (!session || !session->vhost || session->closing || session->internal) continue;
             if (vhost ? session->vhost == vhost : session->user == user) ++count;
         }
     }
@@ -21,7 +21,8 @@ std::uint64_t CoreState::count_channels(ByteView user) const {
     std::uint64_t count = 0;
     for (const auto& lane : sessions_) {
         for (const auto& session : lane) {
-            if (session && session->user == user) count += session->channels.size();
+            if (session && !session->internal && session->user == user)
+                count += session->channels.size();
         }
     }
     return count;
@@ -29,6 +30,7 @@ std::uint64_t CoreState::count_channels(ByteView user) const {
 
 Done CoreState::check_connection_limits(
     const SessionState& session, const VirtualHost& vhost) const {
+    if (session.internal) return {};
     const auto of_vhost = find_limit(topology_.definitions(vhost.name()).limits, "max-connections");
     if (of_vhost && count_sessions(&vhost, {}) >= *of_vhost) {
         return AmqpError{
@@ -54,7 +56,7 @@ Done CoreState::check_connection_limits(
 
 Done CoreState::check_channel_limit(const SessionState& session) const {
     const User* const user = topology_.find_user(session.user);
-    if (!user || user->limits.empty()) return {};
+    if (!user || user->limits.empty() || session.internal) return {};
     const auto limit = find_limit(user->limits, "max-channels");
     if (!limit || count_channels(session.user) < *limit) return {};
     return AmqpError{

@@ -7,7 +7,7 @@ CoreStatus CoreState::status() const {
     CoreStatus status;
     for (const auto& lane : sessions_) {
         for (const auto& session : lane) {
-            if (!session) continue;
+            if (!session || session->internal) continue;
             ++status.connections;
             status.channels += session->channels.size();
         }

@@ -40,7 +40,7 @@ void CoreState::administer(AdminId id, CloseConnections& request) {
     AdminReply reply;
     for (auto& lane : sessions_) {
         for (auto& session : lane) {
-            if (!session || session->closing) continue;
+            if (!session || session->closing || session->internal) continue;
             if (!request.all && !numbers.contains(session->number)) continue;
             force_close(*session, request.reason);
             ++reply.count;

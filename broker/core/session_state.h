@@ -114,6 +114,8 @@ struct SessionState {
     bool blocked = false;
     /// It is not read because the disk is behind.
     bool throttled = false;
+    /// See Login.
+    bool internal = false;
 
     ChannelState* channel(ChannelId id) {
         if (last_channel && last_channel->id == id) return last_channel;

@@ -55,6 +55,16 @@ void CoreThread::call(std::function<void(Core&, Time)> action) {
     });
 }
 
+void CoreThread::submit_inner(CommandBatch batch) {
+    // What a loop takes must be copyable.
+    auto shared = std::make_shared<CommandBatch>(std::move(batch));
+    loop_.post([this, shared] {
+        const Time now = clock_.now();
+        core_.apply(static_cast<LaneIndex>(lanes_.size()), *shared, now);
+        end_of_turn(now);
+    });
+}
+
 void CoreThread::administer(AdminRequest request, std::function<void(AdminReply)> done) {
     loop_.post([this, request = std::move(request), done = std::move(done)]() mutable {
         const AdminId id(++last_admin_id_);
@@ -136,8 +146,9 @@ void CoreThread::end_of_turn(Time now) {
 void CoreThread::carry_out(Time now) {
     TurnOutput& output = core_.end_turn(now);
     for (StoreRequest& request : output.store) perform(request);
-    for (std::size_t i = 0; i < output.effects.size(); ++i)
+    for (std::size_t i = 0; i < lanes_.size(); ++i)
         if (!output.effects[i].empty()) lanes_[i]->give(output.effects[i]);
+    if (inner_lane_ && !output.effects.back().empty()) inner_lane_(output.effects.back());
     for (AdminAnswer& answer : output.answers) {
         loop_.post([done = std::move(asked_.extract(answer.id).mapped()),
                     reply = std::move(answer.reply)] { done(reply); });

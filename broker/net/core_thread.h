@@ -41,6 +41,11 @@ public:
     void set_store(storage::DurableStore& store) { store_ = &store; }
     /// In the order of their index, before start().
     void add_lane(Lane& lane);
+    /// The lane behind all others, before start(): it has no sockets. `give` takes its effects on the core's thread, within a turn: it
+    /// must not call the core.
+    void set_inner_lane(std::function<void(EffectBatch&)> give) { inner_lane_ = std::move(give); }
+    /// Any thread: commands of the inner lane, a turn of their own.
+    void submit_inner(CommandBatch batch);
     /// For DurableStore::start(). They post; after the loop has ended they do nothing.
     storage::StoreEvents store_events();
 
@@ -98,6 +103,7 @@ private:
     LoopTimer timer_;
     std::vector<Lane*> lanes_;
     Lane* inline_lane_ = nullptr;
+    std::function<void(EffectBatch&)> inner_lane_;
     std::vector<std::unique_ptr<Mailbox>> mailboxes_;
     std::vector<CommandBatch> working_;  // by lane: swapped with the mailbox, so that both keep their memory
     StoreMailbox store_mailbox_;

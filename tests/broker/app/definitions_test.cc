@@ -1,4 +1,4 @@
-#include "broker/app/definitions.h"
+#include "broker/management/definitions.h"
 
 #include "broker/auth/password_hash.h"
 #include "broker/core/topology.h"

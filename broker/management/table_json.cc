@@ -1,4 +1,4 @@
-#include "broker/app/table_json.h"
+#include "broker/management/table_json.h"
 
 #include "protocol/base/byte_writer.h"
 

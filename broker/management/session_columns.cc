@@ -1,6 +1,6 @@
 // Columns of connections, channels and consumers.
-#include "broker/app/json_values.h"
-#include "broker/app/listing_columns.h"
+#include "broker/management/json_values.h"
+#include "broker/management/listing_columns.h"
 #include "broker/core/virtual_host.h"
 
 #include <fmt/format.h>

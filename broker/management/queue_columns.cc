@@ -1,6 +1,6 @@
 // Columns of queues, exchanges and bindings.
-#include "broker/app/json_values.h"
-#include "broker/app/listing_columns.h"
+#include "broker/management/json_values.h"
+#include "broker/management/listing_columns.h"
 #include "broker/core/virtual_host.h"
 
 namespace lvt::broker {

@@ -1,4 +1,4 @@
-#include "broker/app/json_values.h"
+#include "broker/management/json_values.h"
 
 #include <bit>
 #include <cstdint>

@@ -1,7 +1,7 @@
 // The columns of rabbitmqctl's list_... verbs, read from the core's state. The core's thread only.
 #pragma once
 
-#include "broker/app/pid_names.h"
+#include "broker/management/pid_names.h"
 #include "broker/core/exchange.h"
 #include "broker/core/queue.h"
 #include "broker/core/session_state.h"

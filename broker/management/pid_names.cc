@@ -1,4 +1,4 @@
-#include "broker/app/pid_names.h"
+#include "broker/management/pid_names.h"
 
 #include "broker/core/queue.h"
 #include "broker/core/session_state.h"

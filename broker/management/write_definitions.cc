@@ -1,5 +1,5 @@
-#include "broker/app/definitions.h"
-#include "broker/app/table_json.h"
+#include "broker/management/definitions.h"
+#include "broker/management/table_json.h"
 #include "broker/auth/password_hash.h"
 #include "broker/core/topology.h"
 
