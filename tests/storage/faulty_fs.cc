@@ -18,6 +18,16 @@ std::uint64_t draw(std::uint64_t& state) {
     return value ^ (value >> 31);
 }
 
+/// A fault that waits for a file below its directory happens once.
+bool take_fault(std::optional<Path>& directory, const Path& file) {
+    if (!directory) return false;
+    const auto [end, rest] =
+        std::mismatch(directory->begin(), directory->end(), file.begin(), file.end());
+    if (end != directory->end()) return false;
+    directory.reset();
+    return true;
+}
+
 }  // namespace
 
 class FaultyFile final : public File {
@@ -40,7 +50,7 @@ public:
         Result<void> changed = fs_.change("write", path_);
         // A write in which the machine dies may still have reached the page cache.
         if (changed.has_error() && offset + bytes.size() > node_->cached.size()) return changed;
-        if (++fs_.writes_ == fs_.fail_write_at_)
+        if (take_fault(fs_.failing_write_, path_))
             return failed(ErrorKind::io, "write", path_, "Input/output error");
         if (offset + bytes.size() > node_->cached.size())
             LVT_TRY(fs_.grow(*node_, offset + bytes.size(), path_));
@@ -112,14 +122,14 @@ void FaultyFs::crash_at(std::uint64_t change) {
     crash_at_ = change == 0 ? 0 : changes_ + change;
 }
 
-void FaultyFs::fail_sync_at(std::uint64_t sync) {
+void FaultyFs::fail_next_sync(Path directory) {
     const std::lock_guard lock(mutex_);
-    fail_sync_at_ = syncs_ + sync;
+    failing_sync_ = std::move(directory);
 }
 
-void FaultyFs::fail_write_at(std::uint64_t write) {
+void FaultyFs::fail_next_write(Path directory) {
     const std::lock_guard lock(mutex_);
-    fail_write_at_ = writes_ + write;
+    failing_write_ = std::move(directory);
 }
 
 void FaultyFs::set_capacity(std::uint64_t bytes) {
@@ -169,7 +179,9 @@ void FaultyFs::restart(Survival survival, std::uint64_t seed) {
     if (survival != Survival::everything) durable_names_ = names_;
     locks_.clear();
     ++epoch_;
-    crash_at_ = fail_sync_at_ = fail_write_at_ = 0;
+    crash_at_ = 0;
+    failing_sync_.reset();
+    failing_write_.reset();
     capacity_.reset();
     crashed_ = false;
 }
@@ -218,7 +230,8 @@ Result<void> FaultyFs::change(const char* verb, const Path& path) {
 
 Result<void> FaultyFs::sync_node(Node& node, const Path& path) {
     LVT_TRY(change("sync", path));
-    const bool fails = ++syncs_ == fail_sync_at_;
+    ++syncs_;
+    const bool fails = take_fault(failing_sync_, path);
     if (!fails) {
         node.synced.resize(node.cached.size());
         for (const std::uint64_t page : node.dirty_pages) {

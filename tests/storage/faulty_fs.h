@@ -24,9 +24,10 @@ public:
     /// The n-th change from now on (1 = the next write, sync, allocation or change of a name) and all behind it fail, as if the
     /// process had died there. 0 = never.
     void crash_at(std::uint64_t change);
-    /// The n-th sync from now on fails with an I/O error, and what it should have written is lost although a later sync succeeds.
-    void fail_sync_at(std::uint64_t sync);
-    void fail_write_at(std::uint64_t write);
+    /// The next sync of a file below `directory` fails with an I/O error, and what it should have written is lost although a later
+    /// sync succeeds.
+    void fail_next_sync(Path directory);
+    void fail_next_write(Path directory);
     /// Files can have this much in all.
     void set_capacity(std::uint64_t bytes);
 
@@ -82,11 +83,11 @@ private:
     std::set<Path> locks_;
     std::uint64_t epoch_ = 0;
     std::uint64_t changes_ = 0;
-    std::uint64_t writes_ = 0;
     std::uint64_t syncs_ = 0;
     std::uint64_t crash_at_ = 0;
-    std::uint64_t fail_sync_at_ = 0;
-    std::uint64_t fail_write_at_ = 0;
+    /// The directory below which the next one fails.
+    std::optional<Path> failing_sync_;
+    std::optional<Path> failing_write_;
     std::optional<std::uint64_t> capacity_;
     bool crashed_ = false;
 };

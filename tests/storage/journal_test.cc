@@ -99,7 +99,7 @@ TEST(Journal, AFailedSyncIsToldOnceAndNothingIsDurableAfterIt) {
     FaultyFs fs;
     Life life(fs);
     ASSERT_TRUE(life.wait(life.append("durable")));
-    fs.fail_sync_at(1);
+    fs.fail_next_sync("/");
     const Lsn lost = life.append("lost");
     EXPECT_FALSE(life.wait(lost));
     const std::uint64_t syncs = fs.syncs();

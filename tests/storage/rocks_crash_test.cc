@@ -105,7 +105,7 @@ TEST(RocksCrash, AFailingSyncIsFatalOnceAndLosesNothing) {
     ASSERT_TRUE(life.open());
     for (int i = 0; i < 20; ++i) life.commit();
     ASSERT_TRUE(life.wait_durable());
-    fs.fail_sync_at(1);
+    fs.fail_next_sync("/data/journal");
     life.commit();
     EXPECT_FALSE(life.wait_durable());
     EXPECT_NE(life.error->message.find("/data/journal/segment-"), std::string::npos);
@@ -122,7 +122,7 @@ TEST(RocksCrash, AFailingWriteIsFatal) {
     ASSERT_TRUE(life.open());
     life.commit();
     ASSERT_TRUE(life.wait_durable());
-    fs.fail_write_at(1);
+    fs.fail_next_write("/data/journal");
     life.commit();
     EXPECT_FALSE(life.wait_durable());
     EXPECT_EQ(life.error->kind, ErrorKind::io);
