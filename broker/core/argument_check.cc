@@ -121,7 +121,7 @@ AmqpResult<void> check_equivalent(
         return inequivalent(
             argument, "exchange", exchange.name(), vhost, received_but(received, current));
     };
-    const char* const type = exchange_type_name(exchange.type());
+    const char* const type = exchange.type_name();
     if (declare.type != type) return differs("type", declare.type, type);
     if (exchange.durable != declare.durable) {
         return differs("durable", word(declare.durable), word(exchange.durable));

@@ -207,6 +207,10 @@ AmqpResult<void> check_queue_arguments(
 }
 
 AmqpResult<void> check_exchange_arguments(const amqp::ExchangeDeclare& declare) {
+    if (!routing_type(declare.type, declare.arguments)) {
+        return precondition_failed(
+            "Invalid argument, 'x-delayed-type' must be an existing exchange type");
+    }
     if (declare.type != exchange_type_name(ExchangeType::consistent_hash)) return {};
     const auto header = declare.arguments.find("hash-header");
     const auto property = declare.arguments.find("hash-property");

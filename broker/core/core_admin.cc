@@ -68,7 +68,7 @@ public:
     }
     Checked operator()(const PutExchange& c) const {
         if (const Checked checked = vhost(c.vhost)) return checked;
-        if (parse_exchange_type(c.type)) return {};
+        if (routing_type(c.type, c.arguments)) return {};
         return refusal(AdminOutcome::invalid, fmt::format("unknown exchange type '{}'", c.type));
     }
     Checked operator()(const PutQueue& c) const { return vhost(c.vhost); }
@@ -164,6 +164,7 @@ void CoreState::define(DeleteVhost& command) {
         }
     }
     while (!vhost->queues().empty()) delete_queue(*vhost->queues().begin()->second);
+    for (const auto& [name, exchange] : vhost->exchanges()) forget_delay_queue(*exchange);
     change(command, true);
 }
 

@@ -229,8 +229,7 @@ void CoreState::perform(Recover& command) {
         release(consumer->prefetch, count);
         release(channel->credit, count);
     }
-    for (const DeliveryRange range :
-         outside_transaction(*channel, 0, channel->gets.next_index())) {
+    for (const DeliveryRange range : outside_transaction(*channel, 0, channel->gets.next_index())) {
         return_range(channel->gets, range);
     }
     if (!command.no_wait) reply(*channel, amqp::BasicRecoverOk{});
@@ -280,7 +279,7 @@ void CoreState::hand_to_get(ChannelState& channel, Queue& queue, bool no_ack) {
     GotMessage got{channel.session->id, channel.id, entry.delivered, no_ack, 0, 0, MessagePtr{}};
     got.message =
         queue.settings.type == QueueType::quorum ? with_delivery_count(entry) : entry.message;
-    if (queue.keeps_house) drop_expired(queue, static_cast<std::uint64_t>(now_.wall.count()));
+    if (queue.keeps_house) drop_expired(queue, wall_ms());
     got.message_count = static_cast<std::uint32_t>(queue.machine.ready());
     if (any_traced_) trace_delivered(channel, queue, *entry.message, entry.delivered);
     const std::uint64_t ordinal = channel.next_ordinal++;

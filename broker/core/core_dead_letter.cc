@@ -182,22 +182,13 @@ void CoreState::dead_letter(Queue& queue, const Message& message, DeathReason re
     parts.body_size = message.body().size();
     parts.priority = message.priority();
     parts.persistent = message.persistent();
-    MessagePtr copy = MessageBuilder::build(pool_, parts, message.body());
-    copy.mutable_get()->set_published_at_ms(static_cast<std::uint64_t>(now_.wall.count()));
-
-    Route route;
-    vhost.route(exchange, *copy, route, cc_keys(*copy));
-    keep_for_quorum(route, *copy.mutable_get());
-    std::vector<storage::Target> outer = std::exchange(targets_, {});
-    for (Queue* const target : route.queues) {
-        if (reason != DeathReason::rejected && goes_round(headers.view(), target->name)) continue;
-        if (target->refuses_when_full && target != &queue && refuses(*target, *copy)) continue;
-        enqueue(*target, copy);
-    }
-    if (!targets_.empty()) {
-        commits_.add_message(copy, targets_, now_.monotonic + options_.publish_interval);
-    }
-    targets_ = std::move(outer);
+    const auto accepts = [&](Queue& target, const Message& copy) {
+        if (reason != DeathReason::rejected && goes_round(headers.view(), target.name))
+            return false;
+        // The length of the queue itself is what it goes for.
+        return !target.refuses_when_full || &target == &queue || !refuses(target, copy);
+    };
+    forward(vhost, exchange, MessageBuilder::build(pool_, parts, message.body()), accepts);
 }
 
 /// Quorum queues tell a consumer how often the message was handed out before.

@@ -52,6 +52,7 @@ void CoreState::open_for_delivery(Queue& queue) {
 
 void CoreState::run_queue(Queue& queue) {
     if (!queue.keeps_house) return hand_out(queue);
+    if (queue.delayed) return run_delay_queue(queue);
     if (turn_began_) drop_expired(queue, static_cast<std::uint64_t>(turn_began_->count()) - 1);
     hand_out(queue);
     keep_house(queue);

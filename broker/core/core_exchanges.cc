@@ -20,7 +20,7 @@ Done CoreState::topology(ChannelState& channel, const amqp::ExchangeDeclare& met
         if (!method.no_wait) reply(channel, amqp::ExchangeDeclareOk{});
         return {};
     }
-    if (!parse_exchange_type(method.type)) {
+    if (!parse_exchange_type(method.type) && method.type != kDelayedMessageType) {
         AmqpError error{
             ReplyCode::command_invalid,
             method.type.empty() ? "invalid exchange type ''"

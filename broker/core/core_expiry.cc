@@ -117,7 +117,7 @@ void CoreState::drop_expired(Queue& queue, std::uint64_t now_ms) {
 
 /// After hand-outs: what a consumer could take at once neither expires nor overflows.
 void CoreState::keep_house(Queue& queue) {
-    drop_expired(queue, static_cast<std::uint64_t>(now_.wall.count()));
+    drop_expired(queue, wall_ms());
     if (!queue.refuses_when_full) {
         while (over_length(queue)) {
             auto entry = queue.machine.take();
@@ -131,7 +131,7 @@ void CoreState::keep_house(Queue& queue) {
         if (end && (!next || *end < *next)) next = end;
     });
     if (next) {
-        const std::uint64_t now = static_cast<std::uint64_t>(now_.wall.count());
+        const std::uint64_t now = wall_ms();
         arm(queue, now_.monotonic + Milliseconds(static_cast<std::int64_t>(*next - now)));
     }
     if (queue.machine.wants_page_in()) request_page_in(queue);

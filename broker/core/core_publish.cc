@@ -41,7 +41,7 @@ void CoreState::publish(ChannelState& channel, Publish& command) {
 bool CoreState::publish_to(const Route& route, ChannelState& channel, Publish& command) {
     ++published_;
     Message& message = *command.message.mutable_get();
-    message.set_published_at_ms(static_cast<std::uint64_t>(now_.wall.count()));
+    message.set_published_at_ms(wall_ms());
     if (any_traced_) trace_published(channel, message, route);
     const bool replied =
         (route.queues.empty() || command.more_keys) && deliver_replies(channel, command);

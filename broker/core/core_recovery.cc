@@ -200,13 +200,15 @@ Result<void> CoreState::finish_recovery(Lsn last, Time now) {
     now_ = now;
     commits_.set_last(last);
     apply_changed_policies();
-    for (const auto& [vhost_name, vhost] : topology_.vhosts()) {
-        for (const auto& [name, queue] : vhost->queues()) restore_queue(*queue);
-    }
+    topology_.for_each_queue([&](Queue& queue) { restore_queue(queue); });
     recovered_.clear();
     if (topology_.vhosts().empty() && !options_.default_vhost.empty()) make_defaults();
+    topology_.for_each_queue([&](Queue& queue) { apply_settings(queue); });
+    // A crash may have come between an exchange and its delay queue.
     for (const auto& [vhost_name, vhost] : topology_.vhosts()) {
-        for (const auto& [name, queue] : vhost->queues()) apply_settings(*queue);
+        for (const auto& [name, exchange] : vhost->exchanges()) {
+            make_delay_queue(*exchange, vhost_name);
+        }
     }
     return {};
 }
@@ -284,28 +286,26 @@ std::unique_ptr<storage::StateSnapshot> CoreState::make_snapshot(Lsn as_of) cons
     for (const MetadataCommand& command : topology_.durable_commands()) {
         out.long_string(encode_metadata(command));
     }
-    for (const auto& [vhost_name, vhost] : topology_.vhosts()) {
-        for (const auto& [name, queue] : vhost->queues()) {
-            if (!queue->persistent) continue;
-            const QueueDurability& disk = queue->disk;
-            const QueueSettings& queue_settings = queue->settings;
-            storage::QueueState state;
-            state.queue = queue->uid;
-            state.next_seq = queue->machine.next_seq();
-            state.floor = disk.settled.floor();
-            state.settled = disk.settled.runs();
-            state.live_messages = disk.live_messages;
-            state.live_bytes = disk.live_bytes;
-            state.delivering = disk.delivering != QueueDurability::Delivering::no;
-            state.delivered = disk.recovered_delivered.all_runs();
-            queue->machine.for_each_resident([&](const QueuedMessage& entry) {
-                if (!entry.message->persistent()) return;
-                if (entry.return_count == 0 && !queue_settings.delivery_limit) return;
-                state.counts.push_back({entry.seq, entry.delivery_count, entry.return_count});
-            });
-            snapshot->queues.push_back(std::move(state));
-        }
-    }
+    topology_.for_each_queue([&](const Queue& queue) {
+        if (!queue.persistent) return;
+        const QueueDurability& disk = queue.disk;
+        const QueueSettings& queue_settings = queue.settings;
+        storage::QueueState state;
+        state.queue = queue.uid;
+        state.next_seq = queue.machine.next_seq();
+        state.floor = disk.settled.floor();
+        state.settled = disk.settled.runs();
+        state.live_messages = disk.live_messages;
+        state.live_bytes = disk.live_bytes;
+        state.delivering = disk.delivering != QueueDurability::Delivering::no;
+        state.delivered = disk.recovered_delivered.all_runs();
+        queue.machine.for_each_resident([&](const QueuedMessage& entry) {
+            if (!entry.message->persistent()) return;
+            if (entry.return_count == 0 && !queue_settings.delivery_limit) return;
+            state.counts.push_back({entry.seq, entry.delivery_count, entry.return_count});
+        });
+        snapshot->queues.push_back(std::move(state));
+    });
     return snapshot;
 }
 
@@ -320,25 +320,23 @@ void CoreState::write_clean_stop() {
         stop_ticket_ = commits_.ticket();
         return;
     }
-    for (const auto& [vhost_name, vhost] : topology_.vhosts()) {
-        for (const auto& [name, queue] : vhost->queues()) {
-            if (!queue->persistent) continue;
-            const QueueDurability& disk = queue->disk;
-            SeqSet delivered;
-            const ColdRange& cold = queue->machine.cold();
-            const Seq cold_end = std::min(cold.to, disk.recovered_delivered_end);
-            if (cold.active() && cold_end > cold.from) {
-                delivered.insert_run({cold.from, cold_end - cold.from});
-            }
-            for (const storage::SeqRun& run : disk.recovered_delivered.all_runs()) {
-                if (cold.active()) delivered.insert_run(run);
-            }
-            queue->machine.for_each_resident([&](const QueuedMessage& entry) {
-                if (entry.delivered) delivered.insert(entry.seq);
-            });
-            commits_.add_delivered_at_stop(queue->uid, delivered.all_runs());
+    topology_.for_each_queue([&](const Queue& queue) {
+        if (!queue.persistent) return;
+        const QueueDurability& disk = queue.disk;
+        SeqSet delivered;
+        const ColdRange& cold = queue.machine.cold();
+        const Seq cold_end = std::min(cold.to, disk.recovered_delivered_end);
+        if (cold.active() && cold_end > cold.from) {
+            delivered.insert_run({cold.from, cold_end - cold.from});
         }
-    }
+        for (const storage::SeqRun& run : disk.recovered_delivered.all_runs()) {
+            if (cold.active()) delivered.insert_run(run);
+        }
+        queue.machine.for_each_resident([&](const QueuedMessage& entry) {
+            if (entry.delivered) delivered.insert(entry.seq);
+        });
+        commits_.add_delivered_at_stop(queue.uid, delivered.all_runs());
+    });
     stop_ticket_ = commits_.ticket();
     commits_.build(output_.store, topology_);
 }

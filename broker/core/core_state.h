@@ -166,6 +166,8 @@ private:
     void run(Waiter& waiter);
     /// True where any had what it waited for.
     bool run_waiters();
+    /// Wall clock, milliseconds since 1970.
+    std::uint64_t wall_ms() const { return static_cast<std::uint64_t>(now_.wall.count()); }
     EffectBatch& effects(LaneIndex lane) { return output_.effects[lane]; }
 
     // core_publish.cc
@@ -262,7 +264,19 @@ private:
     /// The queue, which has taken it out, gives it up: dead-letters it where it is to, and settles it.
     void discard(Queue& queue, QueuedMessage entry, DeathReason reason);
     void dead_letter(Queue& queue, const Message& message, DeathReason reason);
+    /// Routes a message that the broker itself made of another; null `exchange`: the default one. It goes to the queues that
+    /// `accepts(Queue&, const Message&)`.
+    template <class Accepts>
+    void forward(VirtualHost& vhost, Exchange* exchange, MessagePtr message, Accepts&& accepts);
     MessagePtr with_delivery_count(const QueuedMessage& entry);
+
+    // core_delay.cc: x-delayed-message
+    /// Where the exchange is to have one and has none.
+    void make_delay_queue(const Exchange& exchange, const Bytes& vhost);
+    void forget_delay_queue(const Exchange& exchange);
+    /// Routes what is due, and arms for what is not.
+    void run_delay_queue(Queue& queue);
+    void release_delayed(Queue& queue, const QueuedMessage& entry);
 
     // core_basic.cc
     void remove_consumer(Consumer& consumer);
@@ -320,6 +334,8 @@ private:
     /// Applies it, and puts it into the journal where `durable`. Auto-delete exchanges that it orphans go too.
     void change(const MetadataCommand& command, bool durable);
     void delete_queue(Queue& queue);
+    /// It is about to go: no commit and no timer is to find it.
+    void forget(const Queue& queue);
     std::uint64_t purge(Queue& queue);
 
     // core_admin.cc: one overload for each AdminRequest; each ends in answer() or answer_when_durable()
@@ -433,6 +449,23 @@ private:
     std::uint64_t published_ = 0;
     std::uint64_t delivered_ = 0;
 };
+
+template <class Accepts>
+void CoreState::forward(
+    VirtualHost& vhost, Exchange* exchange, MessagePtr message, Accepts&& accepts) {
+    message.mutable_get()->set_published_at_ms(wall_ms());
+    Route route;
+    vhost.route(exchange, *message, route, cc_keys(*message));
+    keep_for_quorum(route, *message.mutable_get());
+    std::vector<storage::Target> outer = std::exchange(targets_, {});
+    for (Queue* const target : route.queues) {
+        if (accepts(*target, *message)) enqueue(*target, message);
+    }
+    if (!targets_.empty()) {
+        commits_.add_message(message, targets_, now_.monotonic + options_.publish_interval);
+    }
+    targets_ = std::move(outer);
+}
 
 template <class M>
 void CoreState::reply(ChannelState& channel, M method) {

@@ -62,10 +62,17 @@ amqp::AmqpResult<Queue*> CoreState::readable_queue(ChannelState& channel, ByteVi
 }
 
 void CoreState::change(const MetadataCommand& command, bool durable) {
+    if (const auto* const gone = std::get_if<DeleteExchange>(&command)) {
+        forget_delay_queue(*topology_.find_vhost(gone->vhost)->find_exchange(gone->name));
+    }
     std::vector<Bytes> orphaned;
     const auto applied = topology_.apply(command, &orphaned);
     ASSERT(applied.has_value());
     if (durable && commits_.enabled()) commits_.add_metadata(command);
+    if (const auto* const made = std::get_if<PutExchange>(&command)) {
+        make_delay_queue(
+            *topology_.find_vhost(made->vhost)->find_exchange(made->name), made->vhost);
+    }
     apply_changed_policies();
     if (orphaned.empty()) return;
     const Bytes vhost_name = std::visit(
@@ -234,6 +241,11 @@ Done CoreState::topology(ChannelState& channel, const amqp::QueueDelete& method)
     return {};
 }
 
+void CoreState::forget(const Queue& queue) {
+    commits_.forget(queue);
+    if (queue.timer_at) queue_timers_.erase({*queue.timer_at, queue.uid});
+}
+
 void CoreState::delete_queue(Queue& queue) {
     const std::vector<Consumer*> consumers = queue.machine.consumers();
     for (Consumer* const consumer : consumers) {
@@ -246,8 +258,7 @@ void CoreState::delete_queue(Queue& queue) {
             effects(channel.session->lane).push_back(cancelled);
     }
     if (queue.owner) std::erase(queue.owner->exclusive_queues, queue.uid);
-    commits_.forget(queue);
-    if (queue.timer_at) queue_timers_.erase({*queue.timer_at, queue.uid});
+    forget(queue);
     const auto waiting = std::exchange(queue.waiting_gets, {});
     const Bytes vhost = queue.vhost->name();
     const Bytes name = queue.name;

@@ -74,7 +74,9 @@ void CoreState::trace_published(
     amqp::Table headers = about(message, cc_keys(message));
     add_channel(headers, channel);
     std::vector<ByteView> queues;
-    for (const Queue* const queue : route.queues) queues.emplace_back(queue->name);
+    for (const Queue* const queue : route.queues) {
+        if (!queue->delayed) queues.emplace_back(queue->name);
+    }
     add_texts(headers, "routed_queues", queues);
     trace(vhost, "publish." + Bytes(message.exchange()), headers, message.body());
 }
@@ -95,7 +97,7 @@ void CoreState::trace(VirtualHost& vhost, Bytes key, const amqp::Table& headers,
     const Bytes properties = amqp::PropertiesBuilder().set_headers(headers).build();
     const MessageParts parts{kTraceExchange, key, properties, body.size(), 0, false};
     MessagePtr message = MessageBuilder::build(pool_, parts, body);
-    message.mutable_get()->set_published_at_ms(static_cast<std::uint64_t>(now_.wall.count()));
+    message.mutable_get()->set_published_at_ms(wall_ms());
     Route route;
     vhost.route(vhost.find_exchange(kTraceExchange), *message, route);
     for (Queue* const queue : route.queues) enqueue(*queue, message);

@@ -2,6 +2,7 @@
 
 #include "broker/core/argument_text.h"
 #include "broker/core/consistent_hash.h"
+#include "broker/core/queue.h"
 #include "protocol/amqp/properties.h"
 #include "protocol/base/byte_reader.h"
 
@@ -33,9 +34,19 @@ std::optional<ExchangeType> parse_exchange_type(ByteView name) {
     return std::nullopt;
 }
 
+std::optional<ExchangeType> routing_type(ByteView type, const amqp::Table& arguments) {
+    if (type != kDelayedMessageType) return parse_exchange_type(type);
+    const auto delayed = arguments.find("x-delayed-type");
+    return parse_exchange_type(delayed ? delayed->string().value_or("") : "");
+}
+
 const char* exchange_type_name(ExchangeType type) {
     return kTypes[static_cast<std::size_t>(type)].first;
 }
+
+Exchange::Exchange(Bytes name, ExchangeType type) : name_(std::move(name)), type_(type) {}
+
+Exchange::~Exchange() = default;
 
 bool Exchange::bind(BindingKey key, Destination destination) {
     const auto [at, added] = bindings_.try_emplace(std::move(key), destination);
@@ -122,6 +133,7 @@ void Exchange::choose(
 }
 
 bool Exchange::routes_by_key() const {
+    if (delays) return false;
     switch (type_) {
         case ExchangeType::headers:
         case ExchangeType::random:

@@ -8,17 +8,25 @@
 #include "protocol/amqp/table.h"
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <unordered_map>
 
 namespace lvt::broker {
 
+struct Queue;
+
 enum class ExchangeType { direct, fanout, topic, headers, consistent_hash, random };
 
 /// "direct", "fanout", "topic", "headers", "x-consistent-hash", "x-random".
 std::optional<ExchangeType> parse_exchange_type(ByteView name);
 const char* exchange_type_name(ExchangeType type);
+/// Of an exchange that keeps messages with an x-delay header back for so many milliseconds, and then routes them as its argument
+/// x-delayed-type says (the community plugin rabbitmq_delayed_message_exchange).
+inline constexpr const char* kDelayedMessageType = "x-delayed-message";
+/// How an exchange of this type with these arguments routes; nothing where that makes no sense.
+std::optional<ExchangeType> routing_type(ByteView type, const amqp::Table& arguments);
 
 /// A binding's identity: RabbitMQ tells bindings apart by all four.
 struct BindingKey {
@@ -32,10 +40,20 @@ struct BindingKey {
 
 class Exchange {
 public:
-    Exchange(Bytes name, ExchangeType type) : name_(std::move(name)), type_(type) {}
+    Exchange(Bytes name, ExchangeType type);
+    ~Exchange();
 
     const Bytes& name() const { return name_; }
+    /// How it routes.
     ExchangeType type() const { return type_; }
+    /// As it was declared.
+    const char* type_name() const {
+        return delays ? kDelayedMessageType : exchange_type_name(type_);
+    }
+    /// It is an x-delayed-message exchange.
+    bool delays = false;
+    /// Where such an exchange's messages wait; no client can name it.
+    std::unique_ptr<Queue> delay_queue;
     bool durable = false;
     bool auto_delete = false;
     bool internal = false;

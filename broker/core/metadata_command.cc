@@ -92,6 +92,8 @@ void fields(Command& c, Archive& archive) {
         archive(c.of_user), archive(c.name), archive(c.limits);
     } else if constexpr (std::is_same_v<T, DescribeVhost>) {
         archive(c.name), archive(c.description), archive(c.tags), archive(c.default_queue_type);
+    } else if constexpr (std::is_same_v<T, PutDelayQueue>) {
+        archive(c.vhost), archive(c.exchange), archive(c.uid);
     } else {
         static_assert(std::is_same_v<T, DeleteExchange> || std::is_same_v<T, DeleteQueue>);
         archive(c.vhost), archive(c.name);

@@ -128,11 +128,18 @@ struct DescribeVhost {
     Bytes default_queue_type;
 };
 
+/// Where an x-delayed-message exchange's messages wait; DeleteExchange takes it along.
+struct PutDelayQueue {
+    Bytes vhost;
+    Bytes exchange;
+    storage::QueueUid uid;
+};
+
 /// The order of the alternatives is frozen on disk: type = index + 1.
 using MetadataCommand = std::variant<
     PutVhost, DeleteVhost, PutUser, DeleteUser, PutPermissions, DeletePermissions, PutExchange,
     DeleteExchange, PutQueue, DeleteQueue, PutBinding, DeleteBinding, PutPolicy, DeletePolicy,
-    PutTopicPermissions, DeleteTopicPermissions, PutLimits, DescribeVhost>;
+    PutTopicPermissions, DeleteTopicPermissions, PutLimits, DescribeVhost, PutDelayQueue>;
 
 Bytes encode_metadata(const MetadataCommand& command);
 /// corrupt or unsupported where the bytes make no sense.

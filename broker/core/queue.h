@@ -9,6 +9,7 @@
 #include "storage/durable_store.h"
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -60,6 +61,13 @@ struct QueueDurability {
     std::map<storage::Seq, storage::QueueState::Counts> counts;
 };
 
+/// What an x-delayed-message exchange keeps back: taken out of its queue, in the order in which it is due.
+struct DelayedMessages {
+    Exchange* exchange = nullptr;
+    /// By wall clock (ms) and seq.
+    std::map<std::pair<std::uint64_t, storage::Seq>, QueuedMessage> messages;
+};
+
 struct Queue {
     /// `gauge`: see QueueMachine.
     explicit Queue(std::uint64_t& gauge) : machine(gauge) {}
@@ -103,6 +111,9 @@ struct Queue {
     bool reading = false;
     /// Channels whose basic.get waits for that read.
     std::vector<ChannelKey> waiting_gets;
+
+    /// It is the delay queue of an exchange.
+    std::unique_ptr<DelayedMessages> delayed;
 
     /// Exchanges with a binding to it, one entry a binding.
     std::vector<Exchange*> bound_from;

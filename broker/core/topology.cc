@@ -72,6 +72,9 @@ Result<void> Topology::apply_one(const DeleteVhost& command) {
     const auto found = vhosts_.find(command.name);
     if (found == vhosts_.end()) return {};
     for (const auto& [name, queue] : found->second->queues_) queues_by_uid_.erase(queue->uid);
+    for (const auto& [name, exchange] : found->second->exchanges_) {
+        if (exchange->delay_queue) queues_by_uid_.erase(exchange->delay_queue->uid);
+    }
     vhosts_.erase(found);
     vhost_definitions_.erase(command.name);
     for (auto& [name, user] : users_) {
@@ -115,12 +118,13 @@ Result<void> Topology::apply_one(const DeletePermissions& command) {
 
 Result<void> Topology::apply_one(const PutExchange& command) {
     VirtualHost* const vhost = find_vhost(command.vhost);
-    const auto type = parse_exchange_type(command.type);
+    const auto type = routing_type(command.type, command.arguments);
     if (!vhost || !type || vhost->find_exchange(command.name)) return {};
     auto exchange = std::make_unique<Exchange>(command.name, *type);
     exchange->durable = command.durable;
     exchange->auto_delete = command.auto_delete;
     exchange->internal = command.internal;
+    exchange->delays = command.type == kDelayedMessageType;
     exchange->arguments = command.arguments;
     refresh_policy(*exchange, command.vhost);
     vhost->exchanges_.emplace(command.name, std::move(exchange));
@@ -137,7 +141,26 @@ Result<void> Topology::apply_one(const DeleteExchange& command) {
             destination.queue ? destination.queue->bound_from : destination.exchange->bound_from;
         from.erase(std::find(from.begin(), from.end(), exchange));
     }
+    if (exchange->delay_queue) queues_by_uid_.erase(exchange->delay_queue->uid);
     vhost->exchanges_.erase(vhost->exchanges_.find(command.name));
+    return {};
+}
+
+Result<void> Topology::apply_one(const PutDelayQueue& command) {
+    VirtualHost* const vhost = find_vhost(command.vhost);
+    Exchange* const exchange = vhost ? vhost->find_exchange(command.exchange) : nullptr;
+    if (!exchange || !exchange->delays || exchange->delay_queue) return {};
+    auto queue = std::make_unique<Queue>(resident_bytes_);
+    queue->uid = command.uid;
+    queue->vhost = vhost;
+    queue->name = command.exchange;
+    queue->durable = queue->persistent = exchange->durable;
+    queue->keeps_house = true;
+    queue->delayed = std::make_unique<DelayedMessages>();
+    queue->delayed->exchange = exchange;
+    reserve_queue_uids(command.uid);
+    queues_by_uid_[command.uid] = queue.get();
+    exchange->delay_queue = std::move(queue);
     return {};
 }
 
@@ -264,11 +287,13 @@ std::vector<MetadataCommand> Topology::durable_commands() const {
             out.push_back(PutExchange{
                 vhost_name,
                 name,
-                exchange_type_name(exchange->type()),
+                exchange->type_name(),
                 true,
                 exchange->auto_delete,
                 exchange->internal,
                 exchange->arguments});
+            if (!exchange->delay_queue) continue;
+            out.push_back(PutDelayQueue{vhost_name, name, exchange->delay_queue->uid});
         }
         for (const auto& [name, queue] : vhost->queues()) {
             if (!queue->persistent) continue;

@@ -65,6 +65,17 @@ public:
         return std::exchange(changed_queues_, {});
     }
 
+    /// Calls visit(Queue&) for every queue, delay queues included, always in the same order.
+    template <class Visit>
+    void for_each_queue(Visit&& visit) const {
+        for (const auto& [vhost_name, vhost] : vhosts_) {
+            for (const auto& [name, queue] : vhost->queues()) visit(*queue);
+            for (const auto& [name, exchange] : vhost->exchanges()) {
+                if (exchange->delay_queue) visit(*exchange->delay_queue);
+            }
+        }
+    }
+
     /// Changes with every command: what was cached of routes and permissions before is void.
     std::uint64_t epoch() const { return epoch_; }
     /// No queue ever had this uid.
@@ -88,6 +99,7 @@ private:
     Result<void> apply_one(const DeleteQueue& command);
     Result<void> apply_one(const PutBinding& command);
     Result<void> apply_one(const DeleteBinding& command);
+    Result<void> apply_one(const PutDelayQueue& command);
 
     // topology_definitions.cc
     Result<void> apply_one(const PutPolicy& command);

@@ -1,5 +1,7 @@
 #include "broker/core/virtual_host.h"
 
+#include "broker/core/delay.h"
+
 namespace lvt::broker {
 
 Exchange* VirtualHost::find_exchange(ByteView name) const {
@@ -30,6 +32,7 @@ void VirtualHost::route(
     destinations_.clear();
     const auto visit = [&](const Exchange& from) {
         if (!from.routes_by_key()) out.cacheable = false;
+        if (from.delay_queue && delay_of(message) > 0) return add(from.delay_queue.get());
         const std::size_t before = destinations_.size();
         from.match(message, more_keys, route_mark_, destinations_);
         if (destinations_.size() != before) return;

@@ -135,7 +135,7 @@ constexpr Column<ExchangeRow> kExchangeColumns[] = {
      }},
     {"type",
      [](const ExchangeRow& e, const Context&) -> json::value {
-         return e ? exchange_type_name(e->type()) : "direct";
+         return e ? e->type_name() : "direct";
      }},
     {"durable",
      [](const ExchangeRow& e, const Context&) -> json::value { return !e || e->durable; }},

@@ -27,6 +27,7 @@ public:
             {"limits", json::array()},
             {"metadata", json::object{{"description", ""}, {"tags", json::array()}}}});
     }
+    void operator()(const PutDelayQueue&) {}  // comes with its exchange
     void operator()(const DescribeVhost& c) {
         json::object& metadata = vhosts_.back().as_object()["metadata"].as_object();
         metadata["description"] = text(c.description);

@@ -276,7 +276,7 @@ def unknown_exchange_type(t):
     t.connect().channel().exchange(t.x("x"), "zzz")
     t.connect().channel().exchange(t.x("x"), "")
     t.connect().channel().exchange(t.x("x"), "Direct")
-    t.connect().channel().exchange(t.x("x"), "x-delayed-message")
+    t.connect().channel().exchange(t.x("x"), "x-no-such-type")
 
 
 @case("1.2/unknown-type", "1.2/passive")
