@@ -13,9 +13,9 @@ constexpr std::string_view kOutputs = "logs go to the console and to a file";
 constexpr std::string_view kFormat = "the log's format is fixed";
 constexpr std::string_view kRotation = "files are opened again on SIGHUP: let logrotate turn them";
 constexpr std::string_view kCategory = "only connections have a level of their own";
-constexpr std::string_view kMechanisms = "PLAIN and AMQPLAIN are always offered";
 constexpr std::string_view kPasswords = "passwords are kept as salted SHA-256";
 constexpr std::string_view kLimits = "this limit is not enforced in this version";
+constexpr std::string_view kTlsAlways = "TLS 1.2 and 1.3 are served without what this is about";
 constexpr std::string_view kPartitions =
     "a minority never serves, so there is no strategy to choose";
 
@@ -35,13 +35,23 @@ constexpr IdleKey kIdle[] = {
     {"runtime.*", kErlang},
     {"distribution.*", "there is no Erlang distribution here"},
     {"reverse_dns_lookups", "names of peers are not looked up"},
-    {"auth_mechanisms.$", kMechanisms},
     {"password_hashing_module", kPasswords},
     {"connection_max", kLimits},
     {"channel_max_per_node", kLimits},
     {"consumer_max_per_channel", kLimits},
     {"vhost_max", kLimits},
     {"default_limits.*", kLimits},
+    {"ssl_options", "set the options one by one"},
+    {"ssl_options.dh", "keys are agreed on elliptic curves"},
+    {"ssl_options.dhfile", "keys are agreed on elliptic curves"},
+    {"ssl_options.client_renegotiation", kTlsAlways},
+    {"ssl_options.secure_renegotiate", kTlsAlways},
+    {"ssl_options.honor_ecc_order", kTlsAlways},
+    {"ssl_options.reuse_sessions", "connections live long: sessions are not resumed"},
+    {"ssl_options.log_level", "a handshake that fails is one line of the log"},
+    {"ssl_options.log_alert", "a handshake that fails is one line of the log"},
+    {"ssl_options.bypass_pem_cache", "files that change are read again by themselves"},
+    {"ssl_allow_poodle_attack", kTlsAlways},
     {"tcp_listen_options", "set the options one by one"},
     {"tcp_listen_options.buffer", kSocket},
     {"tcp_listen_options.delay_send", kSocket},
@@ -115,43 +125,12 @@ constexpr IdleKey kIdle[] = {
     {"log.prelaunch.*", kCategory},
 };
 
-constexpr std::string_view kTls[] = {
-    "listeners.ssl",
-    "listeners.ssl.$",
-    "ssl_options",
-    "ssl_options.verify",
-    "ssl_options.fail_if_no_peer_cert",
-    "ssl_options.cacertfile",
-    "ssl_options.cacerts.$",
-    "ssl_options.certfile",
-    "ssl_options.cert",
-    "ssl_options.keyfile",
-    "ssl_options.key.RSAPrivateKey",
-    "ssl_options.key.DSAPrivateKey",
-    "ssl_options.key.PrivateKeyInfo",
-    "ssl_options.password",
-    "ssl_options.psk_identity",
-    "ssl_options.versions.$",
-    "ssl_options.ciphers.$",
-    "ssl_options.depth",
-    "ssl_options.dh",
-    "ssl_options.dhfile",
-    "ssl_options.crl_check",
-    "ssl_options.client_renegotiation",
-    "ssl_options.secure_renegotiate",
-    "ssl_options.reuse_sessions",
-    "ssl_options.honor_cipher_order",
-    "ssl_options.honor_ecc_order",
-    "ssl_options.log_level",
-    "ssl_options.log_alert",
-    "ssl_options.bypass_pem_cache",
-    "ssl_allow_poodle_attack",
-    "ssl_handshake_timeout",
-    "ssl_cert_login_from",
-    "ssl_cert_login_san_type",
-    "ssl_cert_login_san_index",
+constexpr std::string_view kTrust[] = {
     "trust_store.*",
-};
+    "ssl_options.cacerts.$",
+    "ssl_options.cert",
+    "ssl_options.key.$",
+    "ssl_options.psk_identity"};
 constexpr std::string_view kManagement[] = {"management.*", "management_agent.*"};
 constexpr std::string_view kPrometheus[] = {"prometheus.*"};
 constexpr std::string_view kClustering[] = {
@@ -159,7 +138,7 @@ constexpr std::string_view kClustering[] = {
 constexpr std::string_view kDefinitions[] = {
     "definitions.*", "default_users.*", "default_policies.*"};
 constexpr std::string_view kProtocols[] = {
-    "mqtt.*", "web_mqtt.*", "stomp.*", "web_stomp.*", "stream.*", "amqp1_0.*", "proxy_protocol"};
+    "mqtt.*", "web_mqtt.*", "stomp.*", "web_stomp.*", "stream.*", "amqp1_0.*"};
 constexpr std::string_view kAuthentication[] = {
     "auth_backends.*",
     "auth_cache.*",
@@ -172,12 +151,12 @@ constexpr std::string_view kAuthentication[] = {
 constexpr std::string_view kTracing[] = {"event_exchange.*", "message_interceptors.*"};
 
 constexpr LaterPart kLater[] = {
-    {"TLS", "no TLS listener is opened", kTls},
+    {"trust in another form", "PEM files of ssl_options are read and nothing else", kTrust},
     {"the HTTP API", "no management listener is opened", kManagement},
     {"Prometheus", "no metrics listener is opened", kPrometheus},
     {"clustering", "the node runs alone", kClustering},
     {"definitions from elsewhere", "only load_definitions is imported", kDefinitions},
-    {"any other protocol", "listeners speak plain AMQP 0-9-1", kProtocols},
+    {"any other protocol", "listeners speak AMQP 0-9-1 alone", kProtocols},
     {"any other authentication", "users are those of the broker itself", kAuthentication},
     {"intercepting messages", "nothing is intercepted", kTracing},
 };

@@ -1,6 +1,7 @@
 // Columns of connections, channels and consumers.
 #include "broker/management/json_values.h"
 #include "broker/management/listing_columns.h"
+#include "broker/core/tls_peer.h"
 #include "broker/core/virtual_host.h"
 
 #include <fmt/format.h>
@@ -54,6 +55,11 @@ std::uint64_t uncommitted_settles(const ChannelState& channel) {
 
 json::value none(const SessionState&, const Context&) { return ""; }
 
+template <Bytes TlsPeer::*kMember>
+json::value of_tls(const SessionState& session, const Context&) {
+    return session.tls ? json_text(*session.tls.*kMember) : json::value("");
+}
+
 constexpr Column<SessionState> kConnectionColumns[] = {
     {"pid", [](const SessionState& s, const Context& c) -> json::value { return c.pids.of(s); }},
     {"name",
@@ -74,14 +80,14 @@ constexpr Column<SessionState> kConnectionColumns[] = {
      [](const SessionState& s, const Context&) -> json::value {
          return json_text(HostAndPort(s.peer).host);
      }},
-    {"ssl", [](const SessionState&, const Context&) -> json::value { return false; }},
-    {"ssl_protocol", none},
-    {"ssl_key_exchange", none},
-    {"ssl_cipher", none},
-    {"ssl_hash", none},
-    {"peer_cert_subject", none},
-    {"peer_cert_issuer", none},
-    {"peer_cert_validity", none},
+    {"ssl", [](const SessionState& s, const Context&) -> json::value { return s.tls != nullptr; }},
+    {"ssl_protocol", of_tls<&TlsPeer::protocol>},
+    {"ssl_key_exchange", of_tls<&TlsPeer::key_exchange>},
+    {"ssl_cipher", of_tls<&TlsPeer::cipher>},
+    {"ssl_hash", of_tls<&TlsPeer::hash>},
+    {"peer_cert_subject", of_tls<&TlsPeer::subject>},
+    {"peer_cert_issuer", of_tls<&TlsPeer::issuer>},
+    {"peer_cert_validity", of_tls<&TlsPeer::validity>},
     {"state",
      [](const SessionState& s, const Context&) -> json::value {
          return s.closing ? "closing" : s.blocked ? "blocked" : "running";
