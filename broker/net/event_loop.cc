@@ -63,10 +63,6 @@ void WatchedSocket::close() {
     impl_->descriptor.close(ignored);
 }
 
-int WatchedSocket::release() {
-    return impl_->descriptor.is_open() ? impl_->descriptor.release() : -1;
-}
-
 struct LoopTimer::Impl {
     asio::steady_timer timer;
     std::function<void()> handler;
