@@ -158,7 +158,8 @@ bool AdminControl::change_users(const std::string& verb, Request& request) {
 
 void AdminControl::authenticate(Request& request) {
     const User* const user = find_user(request);
-    if (user && verify_password(request.word(1), user->password_hash)) return request.answer(true);
+    if (verify_password(request.word(1), user ? user->password_hash : Bytes()))
+        return request.answer(true);
     request.refuse(
         fmt::format(
             "Error: failed to authenticate user \"{0}\"\nuser '{0}' - invalid credentials",

@@ -7,7 +7,6 @@
 #include "broker/app/broker_control.h"
 #include "broker/management/definitions.h"
 #include "broker/app/durable_storage.h"
-#include "broker/app/management_server.h"
 #include "broker/config/text_file.h"
 #include "protocol/base/assert.h"
 
@@ -60,6 +59,7 @@ SessionOptions session_options(const Config& config) {
     options.max_message_size = config.max_message_size;
     options.handshake_timeout = config.handshake_timeout;
     options.login_failure_delay = config.login_failure_delay;
+    options.mechanisms = {config.auth_mechanisms.begin(), config.auth_mechanisms.end()};
     return options;
 }
 
@@ -75,19 +75,18 @@ LaneOptions lane_options(const Config& config, LaneIndex index) {
     return options;
 }
 
-/// The configuration's name of the n-th listener: the n-th "listeners.tcp." key that was set.
-std::string listener_key(const Config& config, std::size_t index) {
+/// The configuration's name of the n-th listener: the n-th key with that prefix that was set.
+std::string listener_key(const Config& config, const std::string& prefix, std::size_t index) {
     std::vector<std::string> keys;
     for (const Setting& setting : config.settings)
-        if (setting.key.starts_with("listeners.tcp.")) keys.push_back(setting.key);
-    if (keys.size() == config.listeners.size()) return keys[index];
-    return fmt::format("listeners.tcp.{}", index + 1);
+        if (setting.key.starts_with(prefix)) keys.push_back(setting.key);
+    return index < keys.size() ? keys[index] : fmt::format("{}{}", prefix, index + 1);
 }
 
 }  // namespace
 
 Application::Application(ApplicationOptions options)
-    : options_(std::move(options)), log_(*options_.log) {}
+    : options_(std::move(options)), log_(*options_.log), refusals_(log_) {}
 
 Application::~Application() { stop(); }
 
@@ -104,11 +103,11 @@ Result<void> Application::build() {
         core_ = std::make_unique<Core>(core_options(config), lanes + 1, random_, log_);
         core_thread_ = std::make_unique<CoreThread>(
             *core_, clock_, [this](Error error) { fail(std::move(error)); });
+        LVT_TRY(make_entrance());
         // Bound first: a port that is taken shall not cost a recovery.
         LVT_TRY(bind_listeners());
         LVT_TRY(open_store());
         make_lanes();
-        management_->open(*watch_, [this] { return accepting_; });
         LVT_TRY(load_definitions());
         LVT_TRY(open_control());
         run();
@@ -135,24 +134,46 @@ Result<void> Application::open_store() {
     return {};
 }
 
-Result<void> Application::bind_listeners() {
+Result<void> Application::make_entrance() {
     const Config& config = options_.config;
-    for (std::size_t i = 0; i < config.listeners.size(); ++i) {
-        const ListenAddress& address = config.listeners[i];
+    admission_ =
+        std::make_unique<AdmissionControl>(config.pre_login_connections_max, clock_, log_);
+    if (!config.tls_listeners.empty()) {
+        Result<std::shared_ptr<TlsContext>> context = TlsContext::load(config.tls, clock_, log_);
+        if (context.has_error()) return context.error();
+        tls_ = std::move(*context);
+    }
+    if (!tls_ && !config.proxy_protocol) return {};
+    handshakes_ = std::make_unique<HandshakeThread>(
+        HandshakeOptions{
+            .timeout = config.tls_handshake_timeout, .login = config.certificate_login},
+        *admission_,
+        clock_, log_, [this](Error error) { fail(std::move(error)); });
+    return {};
+}
+
+Result<void> Application::bind_listeners() {
+    LVT_TRY(bind(options_.config.listeners, false));
+    return bind(options_.config.tls_listeners, true);
+}
+
+Result<void> Application::bind(const std::vector<ListenAddress>& addresses, bool tls) {
+    const Config& config = options_.config;
+    for (std::size_t i = 0; i < addresses.size(); ++i) {
+        const ListenAddress& address = addresses[i];
         const ListenerOptions options{
-            address.host, address.port, std::max(config.tcp.backlog, 1024)};
+            address.host, address.port, std::max(config.tcp.backlog, 1024), tls};
         Result<std::shared_ptr<Listener>> listener =
             Listener::bind(options, core_thread_->loop(), clock_, log_);
         if (listener.has_error())
             return Error{
                 ErrorKind::invalid,
-                fmt::format("{}: {}", listener_key(config, i), listener.error().message)};
+                fmt::format(
+                    "{}: {}",
+                    listener_key(config, tls ? "listeners.ssl." : "listeners.tcp.", i),
+                    listener.error().message)};
         listeners_.push_back(*listener);
     }
-    Result<std::unique_ptr<ManagementServer>> management = ManagementServer::bind(
-        {config, *core_, *core_thread_, http_loop_, clock_, log_, listeners_});
-    if (management.has_error()) return management.error();
-    management_ = std::move(*management);
     return {};
 }
 
@@ -220,7 +241,8 @@ Result<void> Application::open_control() {
         ControlHooks{
             options_.on_stop_requested,
             [this](std::function<void()> done) { stop_app(std::move(done)); },
-            [this] { return start_app(); }});
+            [this] { return start_app(); },
+            [this] { return tls_ ? tls_->certificates() : std::vector<TlsCertificate>{}; }});
     if (control.has_error()) return control.error();
     control_ = std::move(*control);
     return {};
@@ -228,6 +250,13 @@ Result<void> Application::open_control() {
 
 void Application::run() {
     for (const auto& lane : lanes_) lane->start();
+    if (handshakes_) {
+        handshakes_->start([this](Arrival arrival) {
+            // What is posted must be copyable.
+            auto shared = std::make_shared<Arrival>(std::move(arrival));
+            core_thread_->loop().post([this, shared] { hand_over(std::move(*shared)); });
+        });
+    }
     core_thread_->start([this] {
         for (const auto& listener : listeners_) listener->close();
         if (lanes_.front()->is_inline()) lanes_.front()->close_all();
@@ -235,18 +264,39 @@ void Application::run() {
     const std::lock_guard lock(mutex_);
     running_ = true;
     core_thread_->loop().post([this] { accept_connections(); });
-    management_->start([this](Error error) { fail(std::move(error)); });
 }
 
 void Application::accept_connections() {
     accepting_ = true;
-    for (const auto& listener : listeners_) {
-        listener->start([this](int fd) {
-            watch_->wake();
-            lanes_[next_lane_]->adopt(fd);
-            next_lane_ = (next_lane_ + 1) % lanes_.size();
-        });
+    for (const auto& listener : listeners_)
+        listener->start([this, from = listener.get()](int fd) { take_connection(*from, fd); });
+}
+
+void Application::take_connection(const Listener& listener, int fd) {
+    watch_->wake();
+    const bool proxied = options_.config.proxy_protocol;
+    Arrival arrival{OwnedFd(fd), remote_end(fd), local_end(fd), nullptr, nullptr, nullptr};
+    const std::string& source = arrival.remote.address;
+    if (proxied && !is_in(options_.config.proxy_trusted, source)) {
+        refusals_.write(
+            LogLevel::warning,
+            fmt::format("{} is no trusted proxy (proxy_protocol.trusted.N); it is closed", source),
+            clock_.now().monotonic);
+        return;
     }
+    if (!proxied) {
+        auto admission = admission_->admit(source);
+        if (!admission) return;
+        arrival.admission = std::move(*admission);
+    }
+    if (!proxied && !listener.tls()) return hand_over(std::move(arrival));
+    handshakes_->take(std::move(arrival), proxied, listener.tls() ? tls_ : nullptr);
+}
+
+void Application::hand_over(Arrival arrival) {
+    if (!accepting_) return;
+    lanes_[next_lane_]->adopt(std::move(arrival));
+    next_lane_ = (next_lane_ + 1) % lanes_.size();
 }
 
 std::size_t Application::connection_count() const {
@@ -257,8 +307,9 @@ std::size_t Application::connection_count() const {
 
 void Application::stop_app(std::function<void()> done) {
     log_.log(LogLevel::info, "stop_app: listeners are closed, connections end");
-    for (const auto& listener : listeners_) listener->close();
     accepting_ = false;
+    for (const auto& listener : listeners_) listener->close();
+    if (handshakes_) handshakes_->drop_all();
     core_thread_->administer(
         CloseConnections{{}, true, "broker forced connection closure with reason 'shutdown'"},
         [](const AdminReply&) {});
@@ -301,13 +352,10 @@ void Application::fail(Error error) {
     }
     log_.log(LogLevel::critical, "the broker stops: {}", error.message);
     core_thread_->loop().stop();
-    http_loop_.stop();
     for (const auto& lane : lanes_) lane->stop();
     changed_.notify_all();
     if (options_.on_fatal) options_.on_fatal(std::move(error));
 }
-
-std::vector<std::string> Application::http_listeners() const { return management_->names(); }
 
 bool Application::failed() const {
     const std::lock_guard lock(mutex_);
@@ -319,12 +367,11 @@ void Application::stop() {
         const std::lock_guard lock(mutex_);
         if (!std::exchange(running_, false)) return;
     }
-    management_->close_listener();
     if (!failed()) stop_gracefully();
+    if (handshakes_) handshakes_->stop_and_join();
     for (const auto& lane : lanes_) lane->stop_when_drained();
     core_thread_->stop_and_join();
     for (const auto& lane : lanes_) lane->join();
-    management_->stop();
     control_.reset();
     if (!store_) return;
     // Waits until everything is durable.
@@ -334,6 +381,7 @@ void Application::stop() {
 
 void Application::stop_gracefully() {
     core_thread_->loop().post([this] {
+        accepting_ = false;
         for (const auto& listener : listeners_) listener->close();
     });
     core_thread_->begin_stop([this] {

@@ -12,6 +12,7 @@
 #include "broker/app/resource_watch.h"
 #include "broker/config/config.h"
 #include "broker/net/core_thread.h"
+#include "broker/net/handshake_thread.h"
 #include "broker/net/lane.h"
 #include "broker/net/listener.h"
 #include "protocol/base/random.h"
@@ -20,7 +21,6 @@
 namespace lvt::broker {
 
 class BrokerControl;
-class ManagementServer;
 
 struct ApplicationOptions {
     Config config;
@@ -47,10 +47,8 @@ public:
     void stop();
 
     const Config& config() const { return options_.config; }
-    /// In the order of the configuration, with their real ports.
+    /// Those without TLS first, in the order of the configuration, with their real ports.
     const std::vector<std::shared_ptr<Listener>>& listeners() const { return listeners_; }
-    /// Where the HTTP API listens: "127.0.0.1:15672".
-    std::vector<std::string> http_listeners() const;
     /// True once something has ended it for good.
     bool failed() const;
 
@@ -59,7 +57,9 @@ private:
 
     Result<void> build();
     Result<void> open_store();
+    Result<void> make_entrance();
     Result<void> bind_listeners();
+    Result<void> bind(const std::vector<ListenAddress>& addresses, bool tls);
     Result<void> load_definitions();
     Result<void> open_control();
     void make_lanes();
@@ -70,6 +70,8 @@ private:
     /// io where an address cannot be bound again; nothing listens then.
     Result<void> start_app();
     void accept_connections();
+    void take_connection(const Listener& listener, int fd);
+    void hand_over(Arrival arrival);
     void wait_for_connections();
     std::size_t connection_count() const;
     void fail(Error error);
@@ -79,17 +81,21 @@ private:
     LogSink& log_;
     SystemClock clock_;
     SystemRandom random_;
-    EventLoop http_loop_;  // what waits in the core's loop may hold sockets of it
     std::unique_ptr<Core> core_;
     std::unique_ptr<CoreThread> core_thread_;
     std::shared_ptr<storage::DurableStore> store_;  // its threads post to core_thread_
     std::vector<std::unique_ptr<Lane>> lanes_;
+    std::unique_ptr<AdmissionControl> admission_;
+    LogLimit refusals_;
+    /// Null where there is no TLS listener, and neither that nor PROXY headers.
+    std::shared_ptr<TlsContext> tls_;
+    std::unique_ptr<HandshakeThread> handshakes_;
     std::vector<std::shared_ptr<Listener>> listeners_;
     std::unique_ptr<ResourceWatch> watch_;
-    std::unique_ptr<ManagementServer> management_;
     std::unique_ptr<BrokerControl> control_;
     std::size_t next_lane_ = 0;
-    bool accepting_ = false;  // the core's thread
+    /// Between start and stop_app(); the core's thread.
+    bool accepting_ = false;
     /// Until the connections that stop_app() ends are gone.
     std::unique_ptr<LoopTimer> app_timer_;
     std::function<void()> app_stopped_;

@@ -83,9 +83,10 @@ std::string Broker::amqp_uri() const {
     const auto& application = *running_->application;
     if (application.listeners().empty()) return {};
     const auto& user = application.config().default_user;
+    const auto& listener = *application.listeners().front();
     return fmt::format(
-        "amqp://{}:{}@{}/{}", percent_encoded(user.name), percent_encoded(user.password),
-        reachable(application.listeners().front()->name()), percent_encoded(user.vhost));
+        "{}://{}:{}@{}/{}", listener.tls() ? "amqps" : "amqp", percent_encoded(user.name),
+        percent_encoded(user.password), reachable(listener.name()), percent_encoded(user.vhost));
 }
 
 std::uint16_t Broker::port() const {

@@ -41,6 +41,7 @@ public:
           watch_(watch),
           listeners_(listeners),
           on_stop_requested_(std::move(hooks.on_stop_requested)),
+          certificates_(std::move(hooks.certificates)),
           pids_(pid_names(config, clock)),
           lists_(core, thread.loop(), pids_),
           operate_(
@@ -81,8 +82,19 @@ private:
         for (const auto& listener : listeners_) {
             const std::string host = listener->name().substr(0, listener->name().rfind(':'));
             listeners.push_back(
-                json::object{{"host", host}, {"port", listener->port()}, {"protocol", "amqp"}});
+                json::object{
+                    {"host", host},
+                    {"port", listener->port()},
+                    {"protocol", listener->tls() ? "amqp/ssl" : "amqp"}});
         }
+        json::array certificates;
+        for (const TlsCertificate& one : certificates_())
+            certificates.push_back(
+                json::object{
+                    {"file", one.file.string()},
+                    {"subject", one.subject},
+                    {"not_after_s", one.not_after.count() / 1000},
+                    {"now_s", clock_.now().wall.count() / 1000}});
         json::array alarms;
         if (core.memory_alarm) alarms.push_back("memory resource limit alarm");
         if (core.disk_alarm) alarms.push_back("free disk space alarm");
@@ -96,6 +108,7 @@ private:
             {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(uptime).count()},
             {"data_dir", config_.data_dir.string()},
             {"listeners", std::move(listeners)},
+            {"certificates", std::move(certificates)},
             {"alarms", std::move(alarms)},
             {"memory_bytes", anonymous_memory_bytes()},
             {"memory_limit_bytes", watch_.memory_limit_bytes()},
@@ -123,6 +136,7 @@ private:
     const ResourceWatch& watch_;
     const std::vector<std::shared_ptr<Listener>>& listeners_;
     std::function<void()> on_stop_requested_;
+    std::function<std::vector<TlsCertificate>()> certificates_;
     const PidNames pids_;
     ListControl lists_;
     OperateControl operate_;

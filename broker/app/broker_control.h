@@ -11,6 +11,7 @@
 #include "broker/core/core.h"
 #include "broker/net/core_thread.h"
 #include "broker/net/listener.h"
+#include "broker/net/tls_context.h"
 #include "protocol/base/result.h"
 
 namespace lvt::broker {
@@ -21,6 +22,8 @@ struct ControlHooks {
     /// Calls `done` when no connection is left.
     std::function<void(std::function<void()> done)> stop_app;
     std::function<Result<void>()> start_app;
+    /// That clients are shown.
+    std::function<std::vector<TlsCertificate>()> certificates;
 };
 
 class BrokerControl {

@@ -66,9 +66,7 @@ private:
 
 void announce(const Application& application) {
     for (const auto& listener : application.listeners())
-        fmt::print("listening amqp://{}\n", listener->name());
-    for (const std::string& name : application.http_listeners())
-        fmt::print("listening http://{}\n", name);
+        fmt::print("listening {}://{}\n", listener->tls() ? "amqps" : "amqp", listener->name());
     fmt::print("Server startup complete; 0 plugins started.\n");
     std::fflush(stdout);
     notify_service_manager("READY=1");

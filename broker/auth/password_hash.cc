@@ -65,14 +65,20 @@ Bytes hash_password(ByteView password, ByteView salt) {
 }
 
 bool verify_password(ByteView password, ByteView hash) {
-    const Algorithm* const algorithm = find_algorithm(hash);
-    if (!algorithm) return false;
-    unsigned char decoded[(kSaltBytes + EVP_MAX_MD_SIZE + 2) / 3 * 3];
-    if (EVP_DecodeBlock(decoded, octets(hash), static_cast<int>(hash.size())) < 0) return false;
+    static const Bytes kNobody(kAlgorithms[0].encoded_bytes(), 'A');
+    const Algorithm* algorithm = find_algorithm(hash);
+    bool possible = algorithm != nullptr;
+    if (!possible) {
+        hash = kNobody;
+        algorithm = &kAlgorithms[0];
+    }
+    unsigned char decoded[(kSaltBytes + EVP_MAX_MD_SIZE + 2) / 3 * 3] = {};
+    if (EVP_DecodeBlock(decoded, octets(hash), static_cast<int>(hash.size())) < 0) possible = false;
     const ByteView salt(reinterpret_cast<const char*>(decoded), kSaltBytes);
     const Bytes expected = salted_digest(*algorithm, password, salt);
-    return expected.size() == algorithm->hash_bytes() &&
-           CRYPTO_memcmp(expected.data(), decoded, expected.size()) == 0;
+    const bool equal = expected.size() == algorithm->hash_bytes() &&
+                       CRYPTO_memcmp(expected.data(), decoded, expected.size()) == 0;
+    return possible && equal;
 }
 
 ByteView hashing_algorithm(ByteView hash) {

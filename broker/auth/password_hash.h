@@ -9,7 +9,7 @@ namespace lvt::broker {
 /// `salt`: 4 octets.
 Bytes hash_password(ByteView password, ByteView salt);
 
-/// In constant time. False where the hash is malformed; an empty hash refuses every password.
+/// Takes as long for every hash, be it right, wrong, malformed (false) or empty (false): give the empty one for a user who is not there.
 bool verify_password(ByteView password, ByteView hash);
 
 /// RabbitMQ's name of the algorithm: "rabbit_password_hashing_sha256", ..._sha512 or ..._md5.

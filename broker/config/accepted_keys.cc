@@ -7,16 +7,15 @@ constexpr std::string_view kErlang = "there is no Erlang runtime here";
 constexpr std::string_view kMirrors = "there are no mirrored queues here";
 constexpr std::string_view kStore = "the store is not RabbitMQ's";
 constexpr std::string_view kStatistics = "statistics are exact and cost nothing to collect";
-constexpr std::string_view kTimes = "the HTTP server has times of its own";
 constexpr std::string_view kAcceptors = "accepting needs no pool here";
 constexpr std::string_view kSocket = "this socket option is not set";
 constexpr std::string_view kOutputs = "logs go to the console and to a file";
 constexpr std::string_view kFormat = "the log's format is fixed";
 constexpr std::string_view kRotation = "files are opened again on SIGHUP: let logrotate turn them";
 constexpr std::string_view kCategory = "only connections have a level of their own";
-constexpr std::string_view kMechanisms = "PLAIN and AMQPLAIN are always offered";
 constexpr std::string_view kPasswords = "passwords are kept as salted SHA-256";
 constexpr std::string_view kLimits = "this limit is not enforced in this version";
+constexpr std::string_view kTlsAlways = "TLS 1.2 and 1.3 are served without what this is about";
 constexpr std::string_view kPartitions =
     "a minority never serves, so there is no strategy to choose";
 
@@ -36,13 +35,23 @@ constexpr IdleKey kIdle[] = {
     {"runtime.*", kErlang},
     {"distribution.*", "there is no Erlang distribution here"},
     {"reverse_dns_lookups", "names of peers are not looked up"},
-    {"auth_mechanisms.$", kMechanisms},
     {"password_hashing_module", kPasswords},
     {"connection_max", kLimits},
     {"channel_max_per_node", kLimits},
     {"consumer_max_per_channel", kLimits},
     {"vhost_max", kLimits},
     {"default_limits.*", kLimits},
+    {"ssl_options", "set the options one by one"},
+    {"ssl_options.dh", "keys are agreed on elliptic curves"},
+    {"ssl_options.dhfile", "keys are agreed on elliptic curves"},
+    {"ssl_options.client_renegotiation", kTlsAlways},
+    {"ssl_options.secure_renegotiate", kTlsAlways},
+    {"ssl_options.honor_ecc_order", kTlsAlways},
+    {"ssl_options.reuse_sessions", "connections live long: sessions are not resumed"},
+    {"ssl_options.log_level", "a handshake that fails is one line of the log"},
+    {"ssl_options.log_alert", "a handshake that fails is one line of the log"},
+    {"ssl_options.bypass_pem_cache", "files that change are read again by themselves"},
+    {"ssl_allow_poodle_attack", kTlsAlways},
     {"tcp_listen_options", "set the options one by one"},
     {"tcp_listen_options.buffer", kSocket},
     {"tcp_listen_options.delay_send", kSocket},
@@ -75,17 +84,6 @@ constexpr IdleKey kIdle[] = {
     {"cluster_partition_handling.*", kPartitions},
     {"collect_statistics", kStatistics},
     {"collect_statistics_interval", kStatistics},
-    {"management_agent.*", kStatistics},
-    {"management.rates_mode", kStatistics},
-    {"management.sample_retention_policies.*", kStatistics},
-    {"management.disable_stats", kStatistics},
-    {"management.enable_queue_totals", kStatistics},
-    {"management.db_cache_multiplier", kStatistics},
-    {"management.process_stats_gc_timeout", kErlang},
-    {"management.http_log_dir", kOutputs},
-    {"management.disable_basic_auth", "it is the only login there is"},
-    {"management.tcp.compress", "answers are not compressed"},
-    {"management.tcp.*", kTimes},
     {"mnesia_table_loading_retry_timeout", kStore},
     {"mnesia_table_loading_retry_limit", kStore},
     {"message_store_shutdown_timeout", kStore},
@@ -127,51 +125,20 @@ constexpr IdleKey kIdle[] = {
     {"log.prelaunch.*", kCategory},
 };
 
-constexpr std::string_view kTls[] = {
-    "listeners.ssl",
-    "listeners.ssl.$",
-    "ssl_options",
-    "ssl_options.verify",
-    "ssl_options.fail_if_no_peer_cert",
-    "ssl_options.cacertfile",
-    "ssl_options.cacerts.$",
-    "ssl_options.certfile",
-    "ssl_options.cert",
-    "ssl_options.keyfile",
-    "ssl_options.key.RSAPrivateKey",
-    "ssl_options.key.DSAPrivateKey",
-    "ssl_options.key.PrivateKeyInfo",
-    "ssl_options.password",
-    "ssl_options.psk_identity",
-    "ssl_options.versions.$",
-    "ssl_options.ciphers.$",
-    "ssl_options.depth",
-    "ssl_options.dh",
-    "ssl_options.dhfile",
-    "ssl_options.crl_check",
-    "ssl_options.client_renegotiation",
-    "ssl_options.secure_renegotiate",
-    "ssl_options.reuse_sessions",
-    "ssl_options.honor_cipher_order",
-    "ssl_options.honor_ecc_order",
-    "ssl_options.log_level",
-    "ssl_options.log_alert",
-    "ssl_options.bypass_pem_cache",
-    "ssl_allow_poodle_attack",
-    "ssl_handshake_timeout",
-    "ssl_cert_login_from",
-    "ssl_cert_login_san_type",
-    "ssl_cert_login_san_index",
+constexpr std::string_view kTrust[] = {
     "trust_store.*",
-};
-constexpr std::string_view kManagement[] = {"management.*"};
+    "ssl_options.cacerts.$",
+    "ssl_options.cert",
+    "ssl_options.key.$",
+    "ssl_options.psk_identity"};
+constexpr std::string_view kManagement[] = {"management.*", "management_agent.*"};
 constexpr std::string_view kPrometheus[] = {"prometheus.*"};
 constexpr std::string_view kClustering[] = {
     "cluster_formation.*", "cluster_keepalive_interval", "cluster_tags.*", "node_tags.*", "aws.*"};
 constexpr std::string_view kDefinitions[] = {
     "definitions.*", "default_users.*", "default_policies.*"};
 constexpr std::string_view kProtocols[] = {
-    "mqtt.*", "web_mqtt.*", "stomp.*", "web_stomp.*", "stream.*", "amqp1_0.*", "proxy_protocol"};
+    "mqtt.*", "web_mqtt.*", "stomp.*", "web_stomp.*", "stream.*", "amqp1_0.*"};
 constexpr std::string_view kAuthentication[] = {
     "auth_backends.*",
     "auth_cache.*",
@@ -184,12 +151,12 @@ constexpr std::string_view kAuthentication[] = {
 constexpr std::string_view kTracing[] = {"event_exchange.*", "message_interceptors.*"};
 
 constexpr LaterPart kLater[] = {
-    {"TLS", "no TLS listener is opened", kTls},
-    {"the rest of the HTTP API", "it is served by management.tcp.port alone", kManagement},
+    {"trust in another form", "PEM files of ssl_options are read and nothing else", kTrust},
+    {"the HTTP API", "no management listener is opened", kManagement},
     {"Prometheus", "no metrics listener is opened", kPrometheus},
     {"clustering", "the node runs alone", kClustering},
     {"definitions from elsewhere", "only load_definitions is imported", kDefinitions},
-    {"any other protocol", "listeners speak plain AMQP 0-9-1", kProtocols},
+    {"any other protocol", "listeners speak AMQP 0-9-1 alone", kProtocols},
     {"any other authentication", "users are those of the broker itself", kAuthentication},
     {"intercepting messages", "nothing is intercepted", kTracing},
 };

@@ -5,6 +5,8 @@
 #pragma once
 
 #include "broker/config/machine.h"
+#include "broker/config/network.h"
+#include "broker/config/tls_config.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log_sink.h"
 #include "protocol/base/result.h"
@@ -88,18 +90,6 @@ struct StorageOverrides {
     std::uint64_t cache_bytes = 0;
 };
 
-/// The HTTP API's listener and what it lets in.
-struct ManagementConfig {
-    /// Nothing: no port is opened.
-    std::optional<ListenAddress> listener;
-    /// In front of /api; "" or "/rabbit".
-    std::string path_prefix;
-    /// Origins whose pages may call; "*" stands for all.
-    std::vector<std::string> cors_origins;
-    std::uint32_t cors_max_age_s = 1800;
-    std::uint64_t body_bytes_max = 64 * 1024 * 1024;
-};
-
 /// One value with where it came from, for `leveret config`.
 struct Setting {
     std::string key;
@@ -113,6 +103,18 @@ struct Config {
     std::filesystem::path data_dir;
     std::string node_name;  // "rabbit@HOST" unless told
     std::vector<ListenAddress> listeners;
+    std::vector<ListenAddress> tls_listeners;
+    TlsConfig tls;
+    /// From accept() to the end of the TLS handshake.
+    Milliseconds tls_handshake_timeout{5000};
+    CertificateLogin certificate_login;
+    /// In the order in which they are offered.
+    std::vector<std::string> auth_mechanisms = {"AMQPLAIN", "PLAIN"};
+    /// Every connection begins with a PROXY header, and comes from `proxy_trusted`.
+    bool proxy_protocol = false;
+    std::vector<Network> proxy_trusted;
+    /// Connections of one source that have not logged in; more are closed at once. 0 = no limit.
+    std::uint32_t pre_login_connections_max = 1000;
     TcpOptions tcp;
     /// For clients without heartbeats: how long sent data may stay unacknowledged by the peer's TCP. 0 = the system's default.
     Milliseconds tcp_user_timeout{30'000};
@@ -152,7 +154,6 @@ struct Config {
     std::uint32_t poison_max_returns = 5;
 
     LogConfig log;
-    ManagementConfig management;
 
     /// Every key with its effective value, sorted by key. Secrets are masked.
     std::vector<Setting> settings;

@@ -20,6 +20,7 @@ public:
         LVT_TRY(copy_or_file("RABBITMQ_DEFAULT_VHOST", "default_vhost"));
         node_name();
         listener();
+        tls();
         data_dir();
         logs();
         memory();
@@ -83,6 +84,23 @@ private:
             std::move(value));
     }
 
+    /// As the image has it: with these a TLS listener is opened that wants certificates of its clients.
+    void tls() {
+        static constexpr std::pair<const char*, const char*> kKeys[] = {
+            {"RABBITMQ_SSL_CACERTFILE", "ssl_options.cacertfile"},
+            {"RABBITMQ_SSL_CERTFILE", "ssl_options.certfile"},
+            {"RABBITMQ_SSL_KEYFILE", "ssl_options.keyfile"},
+            {"RABBITMQ_SSL_DEPTH", "ssl_options.depth"},
+            {"RABBITMQ_SSL_VERIFY", "ssl_options.verify"},
+            {"RABBITMQ_SSL_FAIL_IF_NO_PEER_CERT", "ssl_options.fail_if_no_peer_cert"},
+        };
+        if (!find("RABBITMQ_SSL_CERTFILE")) return;
+        assign("RABBITMQ_SSL_CERTFILE", "listeners.ssl.default", "5671");
+        assign("RABBITMQ_SSL_CERTFILE", "ssl_options.verify", "verify_peer");
+        assign("RABBITMQ_SSL_CERTFILE", "ssl_options.fail_if_no_peer_cert", "true");
+        for (const auto& [variable, key] : kKeys) copy(variable, key);
+    }
+
     void data_dir() {
         for (const char* variable : kDataDirVariables)
             if (find(variable)) return copy(variable, "data_dir");
@@ -134,9 +152,6 @@ private:
             {"RABBITMQ_ENABLED_PLUGINS_FILE", "there are no plugins"},
             {"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "there is no Erlang runtime here"},
             {"RABBITMQ_SERVER_ERL_ARGS", "there is no Erlang runtime here"},
-            {"RABBITMQ_SSL_CACERTFILE", "TLS comes with a later version"},
-            {"RABBITMQ_SSL_CERTFILE", "TLS comes with a later version"},
-            {"RABBITMQ_SSL_KEYFILE", "TLS comes with a later version"},
         };
         for (const auto& [variable, because] : kNotes)
             if (find(variable))

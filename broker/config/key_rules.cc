@@ -1,66 +1,13 @@
 #include "broker/config/key_rules.h"
 
 #include "broker/config/conf_file.h"
+#include "broker/config/takers.h"
 
 #include <algorithm>
-#include <limits>
-#include <vector>
+#include <iterator>
 
 namespace lvt::broker {
 namespace {
-
-template <class T>
-Expected take_integer(const std::string& value, std::int64_t min, std::int64_t max, T& out) {
-    std::int64_t number = 0;
-    Expected expected = parse_integer(value, min, max, number);
-    if (expected.empty()) out = static_cast<T>(number);
-    return expected;
-}
-
-Expected take_milliseconds(const std::string& value, std::int64_t min, Milliseconds& out) {
-    std::int64_t number = 0;
-    Expected expected = parse_integer(value, min, std::numeric_limits<std::int32_t>::max(), number);
-    if (expected.empty()) out = Milliseconds{number};
-    return expected;
-}
-
-template <class T>
-Expected take_bytes(const std::string& value, std::uint64_t min, std::uint64_t max, T& out) {
-    std::uint64_t number = 0;
-    Expected expected = parse_byte_size(value, min, max, number);
-    if (expected.empty()) out = static_cast<T>(number);
-    return expected;
-}
-
-Expected take_limit(const std::string& value, std::optional<std::uint64_t>& out) {
-    std::uint64_t number = 0;
-    Expected expected = parse_information_size(value, number);
-    if (expected.empty()) out = number;
-    return expected;
-}
-
-Expected take_text(const std::string& value, std::size_t size_max, std::string& out) {
-    if (value.size() > size_max || value.find('\0') != std::string::npos)
-        return "at most " + std::to_string(size_max) + " octets";
-    out = value;
-    return {};
-}
-
-Expected take_member(
-    const std::string& name, const std::string& value, std::set<std::string>& out) {
-    bool member = false;
-    Expected expected = parse_boolean(value, member);
-    if (!expected.empty()) return expected;
-    if (member)
-        out.insert(name);
-    else
-        out.erase(name);
-    return {};
-}
-
-Expected take_none(const std::string& value) {
-    return value == "none" ? Expected{} : Expected{"none"};
-}
 
 /// A share of the machine's memory.
 Expected take_fraction(
@@ -81,16 +28,7 @@ Expected take_journal_bytes(const std::string& value, std::uint64_t& out) {
     return take_bytes(value, 0, std::uint64_t{1} << 40, out);
 }
 
-constexpr std::size_t kNameMax = 255;
-constexpr std::size_t kPathMax = 4095;
 constexpr int kSocketBytesMax = 1 << 30;
-
-Expected take_definitions_path(const std::string& value, Config& config) {
-    std::string path;
-    Expected expected = take_text(value, kPathMax, path);
-    if (expected.empty()) config.load_definitions = path;
-    return expected;
-}
 
 #define TAKE(expression)                                                          \
     [](Draft& d, const std::string& name, const std::string& value) -> Expected { \
@@ -101,14 +39,7 @@ Expected take_definitions_path(const std::string& value, Config& config) {
 const KeyRule
     kRules[] =
         {
-            {"data_dir",
-             nullptr,
-             [](Draft& d, const std::string&, const std::string& value) {
-                 std::string path;
-                 Expected expected = take_text(value, kPathMax, path);
-                 if (expected.empty()) d.config.data_dir = path;
-                 return expected;
-             }},
+            {"data_dir", nullptr, TAKE(take_path(value, d.config.data_dir))},
             {"node_name", nullptr, TAKE(take_text(value, kNameMax, d.config.node_name))},
             {"io_threads", nullptr, TAKE(take_integer(value, 0, 64, d.config.io_threads))},
 
@@ -167,13 +98,13 @@ const KeyRule
             {"default_permissions.read",
              ".*",
              TAKE(take_text(value, kPathMax, d.config.default_user.read))},
-            {"load_definitions", nullptr, TAKE(take_definitions_path(value, d.config))},
+            {"load_definitions", nullptr, TAKE(take_path(value, d.config.load_definitions))},
             {"definitions.import_backend",
              nullptr,
              [](Draft&, const std::string&, const std::string& value) {
                  return value == "local_filesystem" ? Expected{} : Expected{"local_filesystem"};
              }},
-            {"definitions.local.path", nullptr, TAKE(take_definitions_path(value, d.config))},
+            {"definitions.local.path", nullptr, TAKE(take_path(value, d.config.load_definitions))},
             {"loopback_users",
              nullptr,
              [](Draft& d, const std::string&, const std::string& value) {
@@ -285,12 +216,12 @@ const KeyRule
 }  // namespace
 
 std::span<const KeyRule> key_rules() {
-    static const std::vector<KeyRule> all = [] {
-        std::vector<KeyRule> rules(std::begin(kRules), std::end(kRules));
-        for (const KeyRule& rule : management_key_rules()) rules.push_back(rule);
-        return rules;
+    static const std::vector<KeyRule> kAll = [] {
+        std::vector<KeyRule> all(std::begin(kRules), std::end(kRules));
+        for (const KeyRule& rule : security_key_rules()) all.push_back(rule);
+        return all;
     }();
-    return all;
+    return kAll;
 }
 
 std::string canonical_key(std::string_view key) {
@@ -299,9 +230,6 @@ std::string canonical_key(std::string_view key) {
         {"product.name", "server.product"},
         {"product.version", "server.version"},
         {"log.level", "log.default.level"},
-        {"management.load_definitions", "load_definitions"},
-        {"management.listener.port", "management.tcp.port"},
-        {"management.listener.ip", "management.tcp.ip"},
     };
     for (const auto& [alias, meant] : kAliases)
         if (alias == key) return std::string{meant};
@@ -317,7 +245,9 @@ bool matches(std::string_view pattern, std::string_view key, std::string& name) 
         if (wanted[i] != "$" && wanted[i] != words[i]) return false;
     }
     if (words.size() != wanted.size()) return false;
-    name = words.back();
+    // The last `$`, else the last word.
+    const auto free = std::find(wanted.rbegin(), wanted.rend(), "$");
+    name = words[words.size() - 1 - (free == wanted.rend() ? 0 : free - wanted.rbegin())];
     return true;
 }
 

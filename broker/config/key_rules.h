@@ -23,10 +23,23 @@ struct Assignment {
     Level level = Level::fallback;
 };
 
+/// Last words of keys of a list: "2" comes before "10".
+struct ByNumber {
+    bool operator()(const std::string& left, const std::string& right) const {
+        return left.size() != right.size() ? left.size() < right.size() : left < right;
+    }
+};
+
 /// A Config on its way: what several keys together decide.
 struct Draft {
     Config config;
-    std::map<std::string, ListenAddress> listeners;  // by key
+    std::map<std::string, ListenAddress> listeners;      // by key
+    std::map<std::string, ListenAddress> tls_listeners;  // by key
+    std::map<std::string, TlsIdentity, ByNumber> sni_hosts;
+    std::map<std::string, std::string, ByNumber> ciphers;
+    std::set<std::string> tls_versions;
+    std::set<std::string> mechanisms;
+    std::map<std::string, Network, ByNumber> proxy_trusted;
     std::set<std::string> loopback_users;
     std::set<std::string> default_user_tags;
     double memory_fraction = 0;
@@ -36,9 +49,6 @@ struct Draft {
     std::uint64_t memory_override = 0;
     bool linger = false;
     int linger_timeout_s = 0;
-    std::optional<std::uint16_t> management_port;
-    std::string management_ip;
-    std::map<std::string, std::string> cors_origins;  // by key
     std::optional<LogLevel> log_level;
     std::string log_dir;
     std::string log_file;
@@ -48,6 +58,7 @@ struct Draft {
 enum class Group {
     none,
     listeners,          // what a level says replaces what lower levels said
+    tls_listeners,      // the same
     loopback_users,     // what is said replaces the default
     default_user_tags,  // the same
     memory_limit,       // the last one wins
@@ -55,7 +66,7 @@ enum class Group {
 };
 
 struct KeyRule {
-    /// A last word `$` stands for any one word, handed to `take` as `name`.
+    /// A word `$` stands for any one word, handed to `take` as `name`.
     std::string_view pattern;
     /// Null: no default of its own, or one that load_config() works out.
     const char* fallback = nullptr;
@@ -65,15 +76,15 @@ struct KeyRule {
     bool secret = false;
 };
 
-/// All of them.
 [[nodiscard]] std::span<const KeyRule> key_rules();
-/// Those of the HTTP API.
-[[nodiscard]] std::span<const KeyRule> management_key_rules();
+/// Those of security, which are among them.
+[[nodiscard]] std::span<const KeyRule> security_key_rules();
 
 /// Some keys have a second name; this is the first one.
 [[nodiscard]] std::string canonical_key(std::string_view key);
 
-/// Does `key` (as written) match? `$` is any one word, `*` at the end any number of them. `name` becomes the last word.
+/// Does `key` (as written) match? `$` is any one word, `*` at the end any number of them. `name` becomes what the last `$` stands for, else
+/// the last word.
 [[nodiscard]] bool matches(std::string_view pattern, std::string_view key, std::string& name);
 
 }  // namespace lvt::broker

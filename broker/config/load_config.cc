@@ -31,6 +31,7 @@ public:
         for (const auto& [key, value] : sources_.set)
             LVT_TRY(assign({key, value, "--set", Level::set}));
         report_later_parts();
+        LVT_TRY(finish_security());
         finish();
         return std::move(draft_.config);
     }
@@ -101,8 +102,8 @@ private:
         const KeyRule& rule, const std::string& key, const std::string& name,
         const Assignment& given) {
         if (sources_.ephemeral && given.level != Level::set && given.level != Level::fallback &&
-            (rule.group == Group::listeners || key == "data_dir" ||
-             key.starts_with("management.tcp.")))
+            (rule.group == Group::listeners || rule.group == Group::tls_listeners ||
+             key == "data_dir"))
             return {};
         displace(rule, given.level);
         const Expected expected = rule.take(draft_, name, given.value);
@@ -126,6 +127,16 @@ private:
         return {};
     }
 
+    /// The key that empties a group when it is set to "none".
+    static std::string_view none_key_of(Group group) {
+        switch (group) {
+            case Group::listeners: return "listeners.tcp";
+            case Group::tls_listeners: return "listeners.ssl";
+            case Group::loopback_users: return "loopback_users";
+            default: return "";
+        }
+    }
+
     /// Makes room for what is about to be said in a group.
     void displace(const KeyRule& rule, Level level) {
         if (rule.group == Group::none) return;
@@ -135,15 +146,14 @@ private:
         Level& held = group_levels_[rule.group];
         const bool higher = held < level && (!from_default || held == Level::fallback);
         held = std::max(held, level);
-        const std::string_view none_key = rule.group == Group::listeners        ? "listeners.tcp"
-                                          : rule.group == Group::loopback_users ? "loopback_users"
-                                                                                : "";
+        const std::string_view none_key = none_key_of(rule.group);
         if (!higher && !last_wins && rule.pattern != none_key) {
             // Something is said after "none".
             settings_.erase(std::string{none_key});
             return;
         }
         if (rule.group == Group::listeners) draft_.listeners.clear();
+        if (rule.group == Group::tls_listeners) draft_.tls_listeners.clear();
         if (rule.group == Group::loopback_users) draft_.loopback_users.clear();
         if (rule.group == Group::default_user_tags) draft_.default_user_tags.clear();
         std::erase_if(
@@ -175,27 +185,49 @@ private:
             draft_.default_user_tags.begin(), draft_.default_user_tags.end());
         if (draft_.linger) config().tcp.linger_s = draft_.linger_timeout_s;
         if (config().channel_max == 0) config().channel_max = 65535;
-        finish_management();
         finish_identity();
         finish_limits();
         finish_log();
         for (auto& [key, setting] : settings_) config().settings.push_back(std::move(setting));
     }
 
+    Result<void> finish_security() {
+        for (auto& [key, address] : draft_.tls_listeners)
+            config().tls_listeners.push_back(address);
+        TlsConfig& tls = config().tls;
+        for (auto& [number, host] : draft_.sni_hosts) {
+            host.prefix = fmt::format("sni_hosts.{}.", number);
+            tls.sni_hosts.push_back(std::move(host));
+        }
+        for (auto& [number, cipher] : draft_.ciphers) tls.ciphers.push_back(std::move(cipher));
+        if (!draft_.tls_versions.empty()) {
+            tls.tls_1_2 = draft_.tls_versions.contains("tlsv1.2");
+            tls.tls_1_3 = draft_.tls_versions.contains("tlsv1.3");
+        }
+        // Offered in this order, whatever the keys' one is: clients take the first that they know.
+        if (!draft_.mechanisms.empty()) config().auth_mechanisms.clear();
+        for (const char* one : {"AMQPLAIN", "PLAIN", "EXTERNAL"})
+            if (draft_.mechanisms.contains(one)) config().auth_mechanisms.push_back(one);
+        for (const auto& [number, network] : draft_.proxy_trusted)
+            config().proxy_trusted.push_back(network);
+        if (draft_.proxy_trusted.empty()) {
+            for (const char* loopback : {"127.0.0.0/8", "::1"})
+                parse_network(loopback, config().proxy_trusted.emplace_back());
+        }
+        if (draft_.mechanisms.contains("EXTERNAL") && !tls.verify_peer)
+            warn(
+                "auth_mechanisms: EXTERNAL lets nobody in without "
+                "ssl_options.verify = verify_peer");
+        if (config().tls_listeners.empty()) return {};
+        const std::string fault = fault_of(tls);
+        if (!fault.empty()) return Error{ErrorKind::invalid, fault};
+        return {};
+    }
+
     void finish_identity() {
         if (!config().server.cluster_name.empty()) return;
         config().server.cluster_name = config().node_name;
         settings_["cluster_name"] = {"cluster_name", config().node_name, "default"};
-    }
-
-    void finish_management() {
-        ManagementConfig& management = config().management;
-        for (auto& [key, origin] : draft_.cors_origins) management.cors_origins.push_back(origin);
-        if (!draft_.management_port) return;
-        const std::string everywhere = sources_.ephemeral ? "127.0.0.1" : "::";
-        management.listener = {
-            draft_.management_ip.empty() ? everywhere : draft_.management_ip,
-            *draft_.management_port};
     }
 
     void finish_limits() {

@@ -13,6 +13,8 @@
 
 namespace lvt::broker {
 
+struct TlsPeer;
+
 /// A connection: its place in its lane's table, and an epoch that is never reused, so that what is late finds nobody. The lane
 /// chooses both.
 struct SessionId {
@@ -54,6 +56,8 @@ struct Login {
     /// No client's connection: the broker itself acts in the name of this user, who has proved to be it elsewhere. It is not listed, and
     /// counts for no limit.
     bool internal = false;
+    /// The certificate is the proof, there is no password (EXTERNAL).
+    bool by_certificate = false;
 };
 
 /// connection.open. Answer: VhostOpened or SessionFailed.
@@ -64,6 +68,8 @@ struct OpenVhost {
     std::uint16_t channel_max = 0;
     std::uint32_t frame_max = 0;
     std::uint16_t heartbeat_s = 0;
+    /// Null where nothing is encrypted.
+    std::shared_ptr<const TlsPeer> tls = nullptr;
 };
 
 /// No answer: the lane has answered the client.

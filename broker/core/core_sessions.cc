@@ -33,10 +33,13 @@ ChannelKey CoreState::key_of(const ChannelState& channel) const {
 void CoreState::perform(Login& command) {
     const User* const user = topology_.find_user(command.user);
     LoginDecided decided{command.session, false, {}};
+    // A user that is not there costs as much as a wrong password.
     const bool proved =
-        user && (command.internal || verify_password(command.password, user->password_hash));
+        command.internal || command.by_certificate
+            ? user != nullptr
+            : verify_password(command.password, user ? user->password_hash : Bytes());
     if (!proved) {
-        decided.reason = "invalid credentials";
+        decided.reason = command.by_certificate ? "there is no such user" : "invalid credentials";
     } else if (
         !command.internal && !command.loopback && options_.loopback_users.contains(command.user)) {
         decided.reason = "user can only log in via localhost";
@@ -93,6 +96,7 @@ void CoreState::perform(OpenVhost& command) {
     }
     session->vhost = vhost;
     session->client_properties = std::move(command.client_properties);
+    session->tls = std::move(command.tls);
     session->channel_max = command.channel_max;
     session->frame_max = command.frame_max;
     session->heartbeat_s = command.heartbeat_s;

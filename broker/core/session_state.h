@@ -93,6 +93,8 @@ struct SessionState {
     /// "127.0.0.1:53211" and "127.0.0.1:5672".
     Bytes peer;
     Bytes local;
+    /// Null where nothing is encrypted.
+    std::shared_ptr<const TlsPeer> tls;
     /// Wall time.
     Milliseconds connected_at{0};
     VirtualHost* vhost = nullptr;

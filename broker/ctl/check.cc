@@ -1,5 +1,6 @@
 // Health checks: what rabbitmq-diagnostics answers in words and exit codes.
 #include "broker/ctl/ctl_output.h"
+#include "broker/ctl/node_status.h"
 #include "broker/ctl/verb.h"
 
 #include <boost/json/array.hpp>
@@ -50,6 +51,7 @@ bool print_as_json(VerbContext& context, const char* name, const json::value& va
 struct Endpoint {
     std::string host;
     std::string port;
+    std::string protocol;
 };
 
 std::vector<Endpoint> endpoints(VerbContext& context) {
@@ -59,7 +61,11 @@ std::vector<Endpoint> endpoints(VerbContext& context) {
     for (const json::value& row : listeners.get_array()) {
         const json::object* const object = row.if_object();
         if (!object || !object->contains("host") || !object->contains("port")) continue;
-        out.push_back({cell_text(object->at("host")), cell_text(object->at("port"))});
+        const json::value* const protocol = object->if_contains("protocol");
+        out.push_back(
+            {cell_text(object->at("host")),
+             cell_text(object->at("port")),
+             protocol ? cell_text(*protocol) : "amqp"});
     }
     return out;
 }
@@ -167,13 +173,29 @@ int check_port_listener(VerbContext& context) {
     return kExitUnavailable;
 }
 
+/// RabbitMQ takes several names for one protocol.
+bool names_protocol(std::string_view asked, const std::string& protocol) {
+    if (protocol == "amqp/ssl") {
+        return asked == "amqp/ssl" || asked == "amqps" || asked == "amqp091/ssl" ||
+               asked == "amqp/tls";
+    }
+    return asked == protocol || (protocol == "amqp" && asked == "amqp091");
+}
+
 int check_protocol_listener(VerbContext& context) {
     const std::string& protocol = context.options.args.front();
     context.banner(fmt::format(
         "Asking node {} if there's an active listener for protocol {} ...",
         context.node,
         protocol));
-    if (protocol == "amqp" || protocol == "amqp091")
+    std::string found;
+    bool serves = false;
+    for (const Endpoint& endpoint : endpoints(context)) {
+        serves = serves || names_protocol(protocol, endpoint.protocol);
+        if (found.find(endpoint.protocol) == std::string::npos)
+            found.append(found.empty() ? "" : ", ").append(endpoint.protocol);
+    }
+    if (serves)
         return pass(
             context,
             fmt::format(
@@ -182,9 +204,23 @@ int check_protocol_listener(VerbContext& context) {
         context,
         fmt::format(
             "No listener for protocol {} is active on node {}. Found listeners for the following "
-            "protocols: amqp",
+            "protocols: {}",
             protocol,
-            context.node));
+            context.node,
+            found));
+}
+
+json::array certificates(VerbContext& context) {
+    const json::value* const all = context.status.if_contains("certificates");
+    return all && all->is_array() ? all->get_array() : json::array{};
+}
+
+double seconds_in(std::string_view unit) {
+    constexpr double kDay = 86'400;
+    if (unit.starts_with("day")) return kDay;
+    if (unit.starts_with("month")) return 30 * kDay;
+    if (unit.starts_with("year")) return 365 * kDay;
+    return 7 * kDay;
 }
 
 int check_certificate_expiration(VerbContext& context) {
@@ -196,6 +232,24 @@ int check_certificate_expiration(VerbContext& context) {
     const std::string within = option("within", "4");
     std::string unit = option("unit", "weeks");
     if (within == "1" && unit.ends_with('s')) unit.pop_back();
+    std::string expiring;
+    for (const json::value& row : certificates(context)) {
+        const json::object& one = row.as_object();
+        const double left_s =
+            one.at("not_after_s").to_number<double>() - one.at("now_s").to_number<double>();
+        if (left_s > std::strtod(within.c_str(), nullptr) * seconds_in(unit)) continue;
+        expiring += fmt::format(
+            "  {} ({})\n", cell_text(one.at("file")), cell_text(one.at("subject")));
+    }
+    if (!expiring.empty())
+        return fail(
+            context,
+            fmt::format(
+                "Certificates on node {} expire within {} {}:\n{}",
+                context.node,
+                within,
+                unit,
+                expiring));
     return pass(context, fmt::format("No certificates are expiring within {} {}.", within, unit));
 }
 
@@ -208,14 +262,16 @@ int list_listeners(VerbContext& context) {
             {{"interface", endpoint.host},
              {"node", context.node},
              {"port", std::stoi(endpoint.port)},
-             {"protocol", "amqp"},
-             {"purpose", "AMQP 0-9-1"}});
+             {"protocol", endpoint.protocol},
+             {"purpose", listener_purpose(endpoint.protocol)}});
     if (print_as_json(context, "listeners", rows)) return 0;
     for (const Endpoint& endpoint : endpoints(context))
         context.out << fmt::format(
-            "Interface: {}, port: {}, protocol: amqp, purpose: AMQP 0-9-1\n",
+            "Interface: {}, port: {}, protocol: {}, purpose: {}\n",
             endpoint.host,
-            endpoint.port);
+            endpoint.port,
+            endpoint.protocol,
+            listener_purpose(endpoint.protocol));
     return 0;
 }
 

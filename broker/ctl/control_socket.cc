@@ -46,20 +46,6 @@ Result<Address> address_in(const std::filesystem::path& data_dir) {
 
 }  // namespace
 
-OwnedFd& OwnedFd::operator=(OwnedFd&& other) noexcept {
-    if (this != &other) {
-        if (fd_ >= 0) ::close(fd_);
-        fd_ = other.release();
-    }
-    return *this;
-}
-
-OwnedFd::~OwnedFd() {
-    if (fd_ >= 0) ::close(fd_);
-}
-
-int OwnedFd::release() { return std::exchange(fd_, -1); }
-
 Result<OwnedFd> connect_control_socket(const std::filesystem::path& data_dir) {
     Result<Address> address = address_in(data_dir);
     if (address.has_error()) return std::move(address).error();

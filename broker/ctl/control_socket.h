@@ -4,6 +4,7 @@
 // and no working directory is touched.
 #pragma once
 
+#include "protocol/base/owned_fd.h"
 #include "protocol/base/result.h"
 
 #include <filesystem>
@@ -12,22 +13,6 @@
 namespace lvt::broker {
 
 inline constexpr const char* kControlSocketName = "leveret.sock";
-
-/// A file descriptor, closed with it.
-class OwnedFd {
-public:
-    OwnedFd() = default;
-    explicit OwnedFd(int fd) : fd_(fd) {}
-    OwnedFd(OwnedFd&& other) noexcept : fd_(other.release()) {}
-    OwnedFd& operator=(OwnedFd&& other) noexcept;
-    ~OwnedFd();
-
-    int get() const { return fd_; }
-    int release();
-
-private:
-    int fd_ = -1;
-};
 
 /// A connected stream socket. ErrorKind::not_found: no directory, no socket, or nobody listens.
 [[nodiscard]] Result<OwnedFd> connect_control_socket(const std::filesystem::path& data_dir);

@@ -11,8 +11,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr const char* kPurpose = "AMQP 0-9-1";
-
 json::value get(const json::object& object, std::string_view key) {
     const json::value* const found = object.if_contains(key);
     return found ? *found : json::value(nullptr);
@@ -36,6 +34,10 @@ json::array rows(const json::object& object, std::string_view key) {
 
 }  // namespace
 
+const char* listener_purpose(std::string_view protocol) {
+    return protocol.ends_with("/ssl") ? "AMQP 0-9-1 over TLS" : "AMQP 0-9-1";
+}
+
 json::object rabbitmq_status(const json::object& status) {
     json::array listeners;
     for (const json::value& row : rows(status, "listeners")) {
@@ -45,7 +47,7 @@ json::object rabbitmq_status(const json::object& status) {
              {"node", get(status, "node")},
              {"port", get(row.get_object(), "port")},
              {"protocol", get(row.get_object(), "protocol")},
-             {"purpose", kPurpose}});
+             {"purpose", listener_purpose(text(row.get_object(), "protocol"))}});
     }
     json::object out{
         {"pid", get(status, "pid")},
@@ -106,7 +108,7 @@ void print_status(std::ostream& out, const json::object& status) {
                 text(row.get_object(), "host"),
                 text(row.get_object(), "port"),
                 text(row.get_object(), "protocol"),
-                kPurpose);
+                listener_purpose(text(row.get_object(), "protocol")));
 }
 
 }  // namespace lvt::broker

@@ -13,4 +13,7 @@ namespace lvt::broker {
 /// Sections with headings, as rabbitmqctl prints them.
 void print_status(std::ostream& out, const boost::json::object& status);
 
+/// What a listener of that protocol is for, in RabbitMQ's words.
+[[nodiscard]] const char* listener_purpose(std::string_view protocol);
+
 }  // namespace lvt::broker

@@ -32,7 +32,7 @@ private:
     std::vector<std::pair<std::string, std::string>> pairs_;
 };
 
-/// Paths with places for names, as "/api/queues/{vhost}/{queue}".
+/// Paths with places for names, as "/api/queues/{}/{}".
 class Router {
 public:
     /// Patterns are numbered from 0, and tried in this order.

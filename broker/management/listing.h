@@ -64,10 +64,10 @@ struct ExchangeSource {
     bool resume(Sink& rows) {
         const VirtualHost* const host = core.topology().find_vhost(vhost);
         if (!host) return false;
-        if (!last) rows.add(Row{nullptr, host});
+        if (!last) rows.add(nullptr);
         for (auto at = behind(host->exchanges(), last); at != host->exchanges().end(); ++at) {
             if (rows.full()) return true;
-            rows.add(Row{at->second.get(), host});
+            rows.add(at->second.get());
             last = at->first;
         }
         return false;
@@ -92,7 +92,7 @@ struct BindingSource {
         queues_done = true;
         const auto& exchanges = host->exchanges();
         for (auto at = behind(exchanges, last_exchange); at != exchanges.end(); ++at) {
-            if (resume_exchange(*host, *at->second, rows)) return true;
+            if (resume_exchange(*at->second, rows)) return true;
             last_exchange = at->first;
             last_key.reset();
         }
@@ -105,17 +105,17 @@ private:
         const auto& queues = host.queues();
         for (auto at = behind(queues, last_queue); at != queues.end(); ++at) {
             if (rows.full()) return true;
-            rows.add(Row{nullptr, nullptr, at->second.get(), &host});
+            rows.add({nullptr, nullptr, at->second.get()});
             last_queue = at->first;
         }
         return false;
     }
     template <class Sink>
-    bool resume_exchange(const VirtualHost& host, const Exchange& exchange, Sink& rows) {
+    bool resume_exchange(const Exchange& exchange, Sink& rows) {
         const auto& bindings = exchange.bindings();
         for (auto at = behind(bindings, last_key); at != bindings.end(); ++at) {
             if (rows.full()) return true;
-            rows.add(Row{&exchange, &at->first, nullptr, &host});
+            rows.add({&exchange, &at->first, nullptr});
             last_key = at->first;
         }
         return false;
@@ -174,7 +174,7 @@ struct ConsumerSource {
     bool resume(Sink& rows) {
         return resume_queues(core, vhost, last, rows, [&](const Queue& queue) {
             for (const Consumer* const consumer : queue.machine.consumers())
-                rows.add(Row{queue, *consumer});
+                rows.add({queue, *consumer});
         });
     }
 };

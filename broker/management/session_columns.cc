@@ -1,7 +1,8 @@
 // Columns of connections, channels and consumers.
-#include "broker/core/virtual_host.h"
 #include "broker/management/json_values.h"
 #include "broker/management/listing_columns.h"
+#include "broker/core/tls_peer.h"
+#include "broker/core/virtual_host.h"
 
 #include <fmt/format.h>
 
@@ -9,27 +10,28 @@
 
 namespace lvt::broker {
 
-HostAndPort::HostAndPort(ByteView text) {
-    const std::size_t colon = text.rfind(':');
-    host = text.substr(0, colon);
-    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-    if (colon == ByteView::npos) return;
-    const ByteView digits = text.substr(colon + 1);
-    std::from_chars(digits.data(), digits.data() + digits.size(), port);
-}
-
-std::string connection_name(const SessionState& session) {
-    return fmt::format("{} -> {}", session.peer, session.local);
-}
-
-std::string channel_name(const ChannelState& channel) {
-    return fmt::format("{} ({})", connection_name(*channel.session), channel.id.value());
-}
-
 namespace {
 
 namespace json = boost::json;
 using Context = ColumnContext;
+
+/// "[::1]:5672" -> "::1", "5672".
+struct HostAndPort {
+    explicit HostAndPort(ByteView text) {
+        const std::size_t colon = text.rfind(':');
+        host = text.substr(0, colon);
+        if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+        if (colon == ByteView::npos) return;
+        const ByteView digits = text.substr(colon + 1);
+        std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    }
+    ByteView host;
+    unsigned port = 0;
+};
+
+std::string connection_name(const SessionState& session) {
+    return fmt::format("{} -> {}", session.peer, session.local);
+}
 
 std::uint64_t in_hand(const ChannelState& channel) {
     std::uint64_t count = channel.gets.count();
@@ -53,6 +55,11 @@ std::uint64_t uncommitted_settles(const ChannelState& channel) {
 
 json::value none(const SessionState&, const Context&) { return ""; }
 
+template <Bytes TlsPeer::*kMember>
+json::value of_tls(const SessionState& session, const Context&) {
+    return session.tls ? json_text(*session.tls.*kMember) : json::value("");
+}
+
 constexpr Column<SessionState> kConnectionColumns[] = {
     {"pid", [](const SessionState& s, const Context& c) -> json::value { return c.pids.of(s); }},
     {"name",
@@ -73,14 +80,14 @@ constexpr Column<SessionState> kConnectionColumns[] = {
      [](const SessionState& s, const Context&) -> json::value {
          return json_text(HostAndPort(s.peer).host);
      }},
-    {"ssl", [](const SessionState&, const Context&) -> json::value { return false; }},
-    {"ssl_protocol", none},
-    {"ssl_key_exchange", none},
-    {"ssl_cipher", none},
-    {"ssl_hash", none},
-    {"peer_cert_subject", none},
-    {"peer_cert_issuer", none},
-    {"peer_cert_validity", none},
+    {"ssl", [](const SessionState& s, const Context&) -> json::value { return s.tls != nullptr; }},
+    {"ssl_protocol", of_tls<&TlsPeer::protocol>},
+    {"ssl_key_exchange", of_tls<&TlsPeer::key_exchange>},
+    {"ssl_cipher", of_tls<&TlsPeer::cipher>},
+    {"ssl_hash", of_tls<&TlsPeer::hash>},
+    {"peer_cert_subject", of_tls<&TlsPeer::subject>},
+    {"peer_cert_issuer", of_tls<&TlsPeer::issuer>},
+    {"peer_cert_validity", of_tls<&TlsPeer::validity>},
     {"state",
      [](const SessionState& s, const Context&) -> json::value {
          return s.closing ? "closing" : s.blocked ? "blocked" : "running";
@@ -124,7 +131,7 @@ constexpr Column<ChannelState> kChannelColumns[] = {
      }},
     {"name",
      [](const ChannelState& ch, const Context&) -> json::value {
-         return json_text(channel_name(ch));
+         return json_text(fmt::format("{} ({})", connection_name(*ch.session), ch.id.value()));
      }},
     {"number", [](const ChannelState& ch, const Context&) -> json::value { return ch.id.value(); }},
     {"user",

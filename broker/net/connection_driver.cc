@@ -32,8 +32,9 @@ void set_option(int fd, int level, int name, int value) {
 
 }  // namespace
 
-ConnectionDriver::ConnectionDriver(Lane& lane, SessionId id, int fd)
-    : lane_(lane), id_(id), socket_(lane.loop(), fd) {
+ConnectionDriver::ConnectionDriver(
+    Lane& lane, SessionId id, int fd, std::unique_ptr<TlsStream> tls)
+    : lane_(lane), id_(id), socket_(lane.loop(), fd), tls_(std::move(tls)) {
     set_socket_options();
 }
 
@@ -57,11 +58,16 @@ void ConnectionDriver::set_socket_options() {
 
 void ConnectionDriver::on_readable() {
     waiting_readable_ = false;
+    read();
+}
+
+void ConnectionDriver::read() {
     if (socket_.fd() < 0) return;
     lane_.touch(*this);
     if (gone_ || !session_->wants_read() || !lane_.reading_allowed()) return;
     const Time now = lane_.now();
-    const ssize_t size = ::recv(socket_.fd(), lane_.read_buffer(), Lane::kReadBytes, 0);
+    const ssize_t size = tls_ ? tls_->receive(lane_.read_buffer(), Lane::kReadBytes)
+                              : ::recv(socket_.fd(), lane_.read_buffer(), Lane::kReadBytes, 0);
     if (size > 0) {
         lane_.count_read(static_cast<std::size_t>(size));
         session_->on_bytes({lane_.read_buffer(), static_cast<std::size_t>(size)}, now);
@@ -73,6 +79,7 @@ void ConnectionDriver::on_readable() {
 
 void ConnectionDriver::on_writable() {
     waiting_writable_ = false;
+    if (tls_ && tls_->wants_write()) return read();
     if (socket_.fd() < 0) return;
     lane_.touch(*this);
     lane_.end_of_turn(lane_.now());
@@ -89,7 +96,9 @@ bool ConnectionDriver::flush(Time now) {
         const ByteView output = session_->output();
         if (output.empty()) return false;
         const ssize_t sent =
-            ::send(socket_.fd(), output.data(), output.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+            tls_ ? tls_->send(output)
+                 : ::send(
+                       socket_.fd(), output.data(), output.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0) {
             if (errno == EINTR) continue;
             if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -109,8 +118,13 @@ bool ConnectionDriver::flush(Time now) {
 
 void ConnectionDriver::wait() {
     if (gone_ || waiting_readable_ || !session_->wants_read() || !lane_.reading_allowed()) return;
-    socket_.wait_readable(shared_from_this());
     waiting_readable_ = true;
+    if (tls_ && tls_->holds_input())
+        return lane_.loop().post([self = shared_from_this()] { self->on_readable(); });
+    socket_.wait_readable(shared_from_this());
+    if (!tls_ || !tls_->wants_write() || waiting_writable_) return;
+    socket_.wait_writable(shared_from_this());
+    waiting_writable_ = true;
 }
 
 void ConnectionDriver::drop(Time now) {
@@ -127,6 +141,7 @@ void ConnectionDriver::socket_gone(Time now) {
 
 void ConnectionDriver::close_socket() {
     if (socket_.fd() < 0) return;
+    if (tls_) tls_->say_goodbye();
     // Unread input would make close() answer with a reset, which can overtake the last frames sent.
     ::shutdown(socket_.fd(), SHUT_WR);
     for (int i = 0; i < 8; ++i)

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "broker/net/event_loop.h"
+#include "broker/net/tls_stream.h"
 #include "broker/session/connection.h"
 
 namespace lvt::broker {
@@ -15,7 +16,8 @@ class Lane;
 class ConnectionDriver final : public SocketEvents,
                                public std::enable_shared_from_this<ConnectionDriver> {
 public:
-    ConnectionDriver(Lane& lane, SessionId id, int fd);
+    /// Owns `fd` from here on; `tls` is null where nothing is encrypted.
+    ConnectionDriver(Lane& lane, SessionId id, int fd, std::unique_ptr<TlsStream> tls);
     ~ConnectionDriver() override;
 
     SessionId id() const { return id_; }
@@ -47,12 +49,14 @@ public:
 
 private:
     void set_socket_options();
+    void read();
     void socket_gone(Time now);
     bool peer_is_silent() const;
 
     Lane& lane_;
     SessionId id_;
     WatchedSocket socket_;
+    std::unique_ptr<TlsStream> tls_;
     std::unique_ptr<Connection> session_;
     bool waiting_readable_ = false;
     bool waiting_writable_ = false;

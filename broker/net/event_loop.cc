@@ -63,6 +63,10 @@ void WatchedSocket::close() {
     impl_->descriptor.close(ignored);
 }
 
+int WatchedSocket::release() {
+    return impl_->descriptor.is_open() ? impl_->descriptor.release() : -1;
+}
+
 struct LoopTimer::Impl {
     asio::steady_timer timer;
     std::function<void()> handler;

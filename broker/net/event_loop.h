@@ -62,6 +62,8 @@ public:
     void wait_writable(std::shared_ptr<SocketEvents> events);
     /// Pending waits are dropped without a call.
     void close();
+    /// The same, but the descriptor stays open and belongs to the caller. -1 once closed.
+    [[nodiscard]] int release();
 
 private:
     struct Impl;

@@ -1,10 +1,7 @@
 #include "broker/net/lane.h"
 
-#include <unistd.h>
-
 #include <utility>
 
-#include "broker/net/socket_address.h"
 #include "protocol/base/assert.h"
 
 namespace lvt::broker {
@@ -13,21 +10,6 @@ namespace {
 
 /// Exchanges with the core in one turn before other event sources get their share.
 constexpr int kTurnRounds = 4;
-
-/// Closes what nobody took over.
-class OwnedFd {
-public:
-    explicit OwnedFd(int fd) : fd_(fd) {}
-    OwnedFd(const OwnedFd&) = delete;
-    OwnedFd& operator=(const OwnedFd&) = delete;
-    ~OwnedFd() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    int release() { return std::exchange(fd_, -1); }
-
-private:
-    int fd_;
-};
 
 void append(EffectBatch& to, EffectBatch& from) {
     if (to.empty()) {
@@ -77,17 +59,14 @@ void Lane::join() {
     if (thread_.joinable()) thread_.join();
 }
 
-void Lane::adopt(int fd) {
-    if (is_inline()) {
-        open_session(fd);
-        return;
-    }
-    // Closed with the loop if the call never runs.
-    auto owned = std::make_shared<OwnedFd>(fd);
-    loop_->post([this, owned] { open_session(owned->release()); });
+void Lane::adopt(Arrival arrival) {
+    if (is_inline()) return open_session(std::move(arrival));
+    // What is posted must be copyable; it is closed with the loop if the call never runs.
+    auto shared = std::make_shared<Arrival>(std::move(arrival));
+    loop_->post([this, shared] { open_session(std::move(*shared)); });
 }
 
-void Lane::open_session(int fd) {
+void Lane::open_session(Arrival arrival) {
     const Time now = clock_.now();
     std::uint32_t slot = 0;
     if (free_slots_.empty()) {
@@ -98,14 +77,14 @@ void Lane::open_session(int fd) {
         free_slots_.pop_back();
     }
     const SessionId id{slot, next_epoch_++};
-    auto driver = std::make_shared<ConnectionDriver>(*this, id, fd);
-    const SocketEnd remote = remote_end(fd);
-    const SocketEnd local = local_end(fd);
+    auto driver = std::make_shared<ConnectionDriver>(
+        *this, id, arrival.socket.release(), std::move(arrival.tls));
     driver->attach(std::make_unique<Connection>(
         id, options_.session, pool_, random_, log_, commands_,
         PeerInfo{
-            host_and_port(remote.address, remote.port), remote.loopback,
-            host_and_port(local.address, local.port)},
+            host_and_port(arrival.remote.address, arrival.remote.port), arrival.remote.loopback,
+            host_and_port(arrival.local.address, arrival.local.port),
+            std::move(arrival.tls_peer), std::move(arrival.admission)},
         now));
     drivers_[slot] = std::move(driver);
     connections_.fetch_add(1, std::memory_order_relaxed);

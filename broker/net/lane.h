@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "broker/net/arrival.h"
 #include "broker/net/connection_driver.h"
 #include "broker/net/core_thread.h"
 #include "broker/net/event_loop.h"
@@ -64,8 +65,8 @@ public:
     /// Any thread: open sockets and sessions that are not done yet.
     std::size_t connection_count() const { return connections_.load(std::memory_order_relaxed); }
 
-    /// Core's thread: owns the connected socket from here on.
-    void adopt(int fd);
+    /// Core's thread: the connection is its own from here on.
+    void adopt(Arrival arrival);
     /// Core's thread: what a turn produced for this lane; the batch is empty afterwards.
     void give(EffectBatch& batch);
     /// Any thread: credit has come back.
@@ -100,7 +101,7 @@ private:
         bool operator>(const Deadline& other) const { return at > other.at; }
     };
 
-    void open_session(int fd);
+    void open_session(Arrival arrival);
     void receive_effects();
     void submit_commands(Time now);
     void apply_effects(Time now);

@@ -19,6 +19,8 @@ struct ListenerOptions {
     /// 0: the system chooses.
     std::uint16_t port = 0;
     int backlog = 1024;
+    /// What comes is to be encrypted: for listings, the listener itself does not care.
+    bool tls = false;
 };
 
 /// Loop's thread only, but for bind().
@@ -40,6 +42,7 @@ public:
     /// "127.0.0.1:5672" or "[::]:5672", with the real port. Any thread.
     const std::string& name() const { return name_; }
     std::uint16_t port() const { return port_; }
+    bool tls() const { return options_.tls; }
 
     void on_readable() override;
     void on_writable() override {}

@@ -13,7 +13,9 @@ namespace {
 
 bool is_loopback(const in_addr& address) { return (ntohl(address.s_addr) >> 24) == 127; }
 
-SocketEnd describe(const sockaddr_storage& storage) {
+}  // namespace
+
+SocketEnd socket_end(const sockaddr_storage& storage) {
     SocketEnd end;
     char text[INET6_ADDRSTRLEN] = {};
     if (storage.ss_family == AF_INET) {
@@ -36,20 +38,18 @@ SocketEnd describe(const sockaddr_storage& storage) {
     return end;
 }
 
-}  // namespace
-
 SocketEnd local_end(int fd) {
     sockaddr_storage storage{};
     socklen_t size = sizeof storage;
     if (::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {};
-    return describe(storage);
+    return socket_end(storage);
 }
 
 SocketEnd remote_end(int fd) {
     sockaddr_storage storage{};
     socklen_t size = sizeof storage;
     if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {};
-    return describe(storage);
+    return socket_end(storage);
 }
 
 std::string host_and_port(const std::string& address, std::uint16_t port) {

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+struct sockaddr_storage;
+
 namespace lvt::broker {
 
 struct SocketEnd {
@@ -13,6 +15,7 @@ struct SocketEnd {
     bool loopback = false;
 };
 
+[[nodiscard]] SocketEnd socket_end(const sockaddr_storage& address);
 [[nodiscard]] SocketEnd local_end(int fd);
 [[nodiscard]] SocketEnd remote_end(int fd);
 

@@ -44,7 +44,10 @@ Connection::Connection(
       peer_(std::move(peer)),
       now_(now.monotonic),
       decoder_(options.initial_frame_max),
-      deadline_(now.monotonic + options.handshake_timeout) {}
+      deadline_(
+          options.handshake_timeout > Milliseconds(0)
+              ? std::optional(now.monotonic + options.handshake_timeout)
+              : std::nullopt) {}
 
 // Octets and frames.
 
@@ -102,7 +105,7 @@ void Connection::take_header(ByteView& input) {
     start.version_major = v0_8 ? 8 : 0;
     start.version_minor = v0_8 ? 0 : 9;
     start.server_properties = server_properties(session_.options);
-    start.mechanisms = Bytes(kMechanisms);
+    start.mechanisms = offered_mechanisms();
     start.locales = "en_US";
     send(start);
     state_ = State::starting;

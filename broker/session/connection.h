@@ -29,6 +29,10 @@ struct PeerInfo {
     bool loopback = false;
     /// Our end, for listings.
     Bytes local_address = {};
+    /// Null where nothing is encrypted.
+    std::shared_ptr<const TlsPeer> tls = nullptr;
+    /// Let go of when the client has logged in, or with the connection.
+    std::shared_ptr<void> admission = nullptr;
 };
 
 /// One lane's thread.
@@ -123,6 +127,8 @@ private:
     // connection_handshake.cc
     void on_handshake_frame(const amqp::Frame& frame);
     void on_handshake_method(amqp::Method&& method);
+    /// The mechanisms for this client, with blanks between them.
+    Bytes offered_mechanisms() const;
     void on_start_ok(amqp::ConnectionStartOk&& method);
     void on_tune_ok(const amqp::ConnectionTuneOk& method);
     void on_open(amqp::ConnectionOpen&& method);

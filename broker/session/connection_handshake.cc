@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "broker/core/tls_peer.h"
 #include "broker/session/connection.h"
 #include "broker/session/sasl.h"
 #include "protocol/base/utf8.h"
@@ -99,13 +100,30 @@ void Connection::on_handshake_method(amqp::Method&& method) {
     refuse_handshake(out_of_order(amqp::method_name(method)));
 }
 
+Bytes Connection::offered_mechanisms() const {
+    Bytes offered;
+    for (const Bytes& mechanism : session_.options.mechanisms) {
+        if (mechanism == kExternal && !peer_.tls) continue;
+        if (!offered.empty()) offered += ' ';
+        offered += mechanism;
+    }
+    return offered;
+}
+
 void Connection::on_start_ok(amqp::ConnectionStartOk&& method) {
-    auto credentials = parse_credentials(method.mechanism, method.response);
+    const auto& mechanisms = session_.options.mechanisms;
+    const bool external = method.mechanism == kExternal && peer_.tls;
+    if (std::find(mechanisms.begin(), mechanisms.end(), method.mechanism) == mechanisms.end())
+        return refuse_handshake(unknown_mechanism(method.mechanism));
+    amqp::AmqpResult<Credentials> credentials = Credentials{};
+    if (external) credentials->user = peer_.tls->login;
+    else credentials = parse_credentials(method.mechanism, method.response);
     if (credentials.has_error()) return refuse_handshake(credentials.error());
     client_properties_ = std::move(method.client_properties);
     session_.capabilities = capabilities_of(client_properties_);
     session_.user = credentials->user;
     mechanism_ = std::move(method.mechanism);
+    if (external && session_.user.empty()) return refuse_login(peer_.tls->login_fault);
     session_.commands.emplace_back(Login{
         session_.id,
         std::move(credentials->user),
@@ -113,7 +131,9 @@ void Connection::on_start_ok(amqp::ConnectionStartOk&& method) {
         mechanism_,
         peer_.address,
         peer_.local_address,
-        peer_.loopback});
+        peer_.loopback,
+        false,
+        external});
     in_core_ = InCore::session;
     state_ = State::authenticating;
 }
@@ -186,7 +206,8 @@ void Connection::on_open(amqp::ConnectionOpen&& method) {
         std::exchange(client_properties_, {}),
         channel_max_,
         session_.frame_max,
-        heartbeat_s_});
+        heartbeat_s_,
+        peer_.tls});
     state_ = State::opening;
 }
 
@@ -194,6 +215,7 @@ void Connection::on_vhost_opened() {
     if (state_ != State::opening) return;
     send(amqp::ConnectionOpenOk{});
     state_ = State::running;
+    peer_.admission.reset();
     deadline_.reset();
     resume();
 }

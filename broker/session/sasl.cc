@@ -38,7 +38,11 @@ AmqpResult<Credentials> parse_amqplain(ByteView response) {
 AmqpResult<Credentials> parse_credentials(ByteView mechanism, ByteView response) {
     if (mechanism == "PLAIN") return parse_plain(response);
     if (mechanism == "AMQPLAIN") return parse_amqplain(response);
-    return AmqpError{
+    return unknown_mechanism(mechanism);
+}
+
+AmqpError unknown_mechanism(ByteView mechanism) {
+    return {
         ReplyCode::command_invalid,
         fmt::format("unknown authentication mechanism '{}'", mechanism)};
 }

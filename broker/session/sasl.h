@@ -6,8 +6,8 @@
 
 namespace lvt::broker {
 
-/// In the order in which they are offered.
-inline constexpr ByteView kMechanisms = "AMQPLAIN PLAIN";
+/// The client's certificate is the proof; there is no response to look at.
+inline constexpr ByteView kExternal = "EXTERNAL";
 
 struct Credentials {
     Bytes user;
@@ -17,8 +17,10 @@ struct Credentials {
 ///   PLAIN:     0 user 0 password
 ///   AMQPLAIN:  a table without its length: LOGIN, PASSWORD (long strings)
 ///
-/// command_invalid for a mechanism that was not offered, syntax_error for a malformed response. The error's text does not
+/// command_invalid for any other mechanism, syntax_error for a malformed response. The error's text does not
 /// repeat the response.
 amqp::AmqpResult<Credentials> parse_credentials(ByteView mechanism, ByteView response);
+
+amqp::AmqpError unknown_mechanism(ByteView mechanism);
 
 }  // namespace lvt::broker

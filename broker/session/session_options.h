@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "protocol/amqp/frame.h"
 #include "protocol/amqp/table.h"
@@ -20,6 +21,9 @@ struct SessionOptions {
     Bytes copyright = "Copyright (c) the Leveret authors";
     Bytes cluster_name = "rabbit@localhost";
 
+    /// Offered in connection.start, in this order; EXTERNAL only where TLS is.
+    std::vector<Bytes> mechanisms = {"AMQPLAIN", "PLAIN"};
+
     /// Offered in connection.tune; the client may ask for less. The channel_max counts open channels, it does not limit their
     /// numbers. 0 = no limit (channel_max, frame_max), no heartbeats (heartbeat_s).
     std::uint16_t channel_max = 2047;
@@ -30,7 +34,7 @@ struct SessionOptions {
     /// Octets of a body; a larger one costs the channel (406).
     std::uint64_t max_message_size = 134'217'728;
 
-    /// From the connection's start to connection.open-ok.
+    /// From the connection's start to connection.open-ok; 0 = no limit.
     Milliseconds handshake_timeout{10'000};
     /// How long a client waits that failed to log in or broke the handshake.
     Milliseconds login_failure_delay{3'000};

@@ -56,7 +56,7 @@ class Broker:
         self.log = open(log_path, "a+b") if log_path else tempfile.TemporaryFile()
         self.process = None
         self.port = None
-        self.http_port = None
+        self.tls_port = None
 
     def start(self):
         command = [LEVERET, "serve"]
@@ -73,8 +73,8 @@ class Broker:
         for line in self.process.stdout:
             if line.startswith("listening amqp://"):
                 self.port = urllib.parse.urlsplit(line.split()[1]).port
-            if line.startswith("listening http://"):
-                self.http_port = urllib.parse.urlsplit(line.split()[1]).port
+            if line.startswith("listening amqps://"):
+                self.tls_port = urllib.parse.urlsplit(line.split()[1]).port
             if line.startswith("Server startup complete"):
                 break
         if self.port is None:

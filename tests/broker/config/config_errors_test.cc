@@ -92,6 +92,17 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"default_user_tags.x", "maybe", kBoolean},
         BadValue{"loopback_users", "guest", "none"},
         BadValue{"loopback_users.guest", "none", kBoolean},
+        BadValue{"listeners.ssl", "5671", "none"}, BadValue{"listeners.ssl.1", "host:1", kPort},
+        BadValue{"ssl_options.verify", "true", "one of verify_none, verify_peer"},
+        BadValue{
+            "ssl_options.versions.1", "tls1", "one of tlsv1.3, tlsv1.2, tlsv1.1, tlsv1, sslv3"},
+        BadValue{"ssl_options.depth", "-1", "an integer from 0 to 255"},
+        BadValue{"ssl_options.crl_check", "true", "false, it is not supported"},
+        BadValue{"ssl_handshake_timeout", "0", "milliseconds from 1 to 2147483647, or infinity"},
+        BadValue{"auth_mechanisms.1", "GSSAPI", "one of PLAIN, AMQPLAIN, EXTERNAL"},
+        BadValue{
+            "proxy_protocol.trusted.1", "10.0.0.0/33",
+            "ADDRESS or ADDRESS/BITS, such as 10.0.0.0/8"},
         BadValue{"heartbeat", "65536", "an integer from 0 to 65535"},
         BadValue{"heartbeat", "1.5", "an integer from 0 to 65535"},
         BadValue{
@@ -149,18 +160,18 @@ TEST_F(ConfigErrors, BadValueOfTheEnvironment) {
 
 TEST_F(ConfigErrors, KeysOfALaterPartAreOneWarning) {
     file(
-        "listeners.ssl.default = 5671\nheartbeat = 7\nssl_options.verify = verify_peer\n"
-        "management.ssl.port = 15671\n");
+        "mqtt.listeners.tcp.1 = 1883\nheartbeat = 7\nmqtt.vhost = /\n"
+        "management.tcp.port = 15672\n");
     const Config config = load();
     ASSERT_EQ(config.warnings.size(), 2u);
     EXPECT_EQ(
         shown(config.warnings[0]),
-        "DIR/r.conf:1: listeners.ssl.default (and 1 more): TLS comes with a later version: no TLS "
+        "DIR/r.conf:4: management.tcp.port: the HTTP API comes with a later version: no management "
         "listener is opened");
     EXPECT_EQ(
         shown(config.warnings[1]),
-        "DIR/r.conf:4: management.ssl.port: the rest of the HTTP API comes with a later version: it "
-        "is served by management.tcp.port alone");
+        "DIR/r.conf:1: mqtt.listeners.tcp.1 (and 1 more): any other protocol comes with a later "
+        "version: listeners speak AMQP 0-9-1 alone");
     EXPECT_EQ(config.heartbeat_s, 7);
 }
 

@@ -314,5 +314,90 @@ TEST_F(Handshake, ClientMayCloseInTheMiddle) {
     EXPECT_TRUE(connection->done());
 }
 
+/// With EXTERNAL among the mechanisms, over TLS.
+class External : public Handshake {
+protected:
+    External() {
+        options.mechanisms = {"AMQPLAIN", "PLAIN", "EXTERNAL"};
+        peer_.login_fault = "the client has shown no certificate";
+    }
+    void begin_encrypted() {
+        tls = std::make_shared<TlsPeer>(peer_);
+        connect();
+        receive(amqp::kProtocolHeader);
+        EXPECT_EQ(expect<amqp::ConnectionStart>(0).mechanisms, "AMQPLAIN PLAIN EXTERNAL");
+    }
+    TlsPeer peer_;
+};
+
+TEST_F(External, CertificateIsTheProof) {
+    peer_.login = "CN=client,O=test";
+    begin_encrypted();
+    receive(0, start_ok("EXTERNAL", "whatever", true));
+    const auto login = expect_command<Login>();
+    EXPECT_TRUE(login.by_certificate);
+    EXPECT_EQ(login.user, "CN=client,O=test");
+    EXPECT_EQ(login.mechanism, "EXTERNAL");
+    EXPECT_EQ(login.password, "");
+}
+
+TEST_F(External, WithoutACertificateItIsRefusedAsAWrongPasswordIs) {
+    begin_encrypted();
+    receive(0, start_ok("EXTERNAL", "", true));
+    EXPECT_TRUE(commands.empty());
+    EXPECT_EQ(expect<amqp::ConnectionClose>(0).reply_code, 403);
+    EXPECT_TRUE(log.contains("by EXTERNAL refused: the client has shown no certificate"));
+    receive(0, amqp::ConnectionCloseOk{});
+    EXPECT_TRUE(connection->done());
+}
+
+TEST_F(External, PasswordsGoOnWorking) {
+    begin_encrypted();
+    receive(0, start_ok("PLAIN", kPlain, true));
+    EXPECT_FALSE(expect_command<Login>().by_certificate);
+}
+
+TEST_F(External, IsNotThereWithoutTls) {
+    connect();
+    receive(amqp::kProtocolHeader);
+    EXPECT_EQ(expect<amqp::ConnectionStart>(0).mechanisms, "AMQPLAIN PLAIN");
+    receive(0, start_ok("EXTERNAL", "", true));
+    EXPECT_TRUE(log.contains("unknown authentication mechanism 'EXTERNAL'"));
+    EXPECT_TRUE(commands.empty());
+}
+
+TEST_F(Handshake, MechanismThatIsNotConfiguredIsUnknown) {
+    options.mechanisms = {"AMQPLAIN"};
+    connect();
+    receive(amqp::kProtocolHeader);
+    EXPECT_EQ(expect<amqp::ConnectionStart>(0).mechanisms, "AMQPLAIN");
+    receive(0, start_ok("PLAIN", kPlain, true));
+    EXPECT_TRUE(log.contains("unknown authentication mechanism 'PLAIN'"));
+    EXPECT_FALSE(log.contains("secret"));
+}
+
+TEST_F(Handshake, PlaceAmongTheNewIsGivenBackWithOpenOk) {
+    const auto place = std::make_shared<int>(0);
+    admission = place;
+    log_in();
+    EXPECT_EQ(place.use_count(), 1);
+}
+
+TEST_F(Handshake, PlaceAmongTheNewIsKeptUntilThen) {
+    const auto place = std::make_shared<int>(0);
+    admission = place;
+    begin_tuning();
+    EXPECT_EQ(place.use_count(), 2);
+    connection.reset();
+    EXPECT_EQ(place.use_count(), 1);
+}
+
+TEST_F(Handshake, InfinityIsNoLimit) {
+    options.handshake_timeout = Milliseconds(0);
+    connect();
+    advance(Milliseconds(3'600'000));
+    EXPECT_FALSE(connection->done());
+}
+
 }  // namespace
 }  // namespace lvt::broker

@@ -35,7 +35,8 @@ Bytes ack_frame(std::uint16_t channel, std::uint64_t tag, bool multiple) {
 
 void SessionFixture::connect() {
     connection = std::make_unique<Connection>(
-        kId, options, pool, random, log, commands, PeerInfo{"10.1.2.3:4567", false}, clock.now());
+        kId, options, pool, random, log, commands,
+        PeerInfo{"10.1.2.3:4567", false, {}, tls, std::move(admission)}, clock.now());
     decoder_ = std::make_unique<amqp::FrameDecoder>(1u << 30);
     frames_.clear();
     commands.clear();

@@ -8,6 +8,7 @@
 #include <memory>
 #include <utility>
 
+#include "broker/core/tls_peer.h"
 #include "broker/session/connection.h"
 #include "protocol/amqp/method_frame.h"
 #include "protocol/base/clock.h"
@@ -59,6 +60,10 @@ protected:
     static constexpr SessionId kId{7, 3};
 
     // The client's side.
+
+    /// For connect(): null where nothing is encrypted.
+    std::shared_ptr<const TlsPeer> tls;
+    std::shared_ptr<void> admission;
 
     /// A connection before its first octet.
     void connect();

@@ -1,0 +1,351 @@
+"""TLS as clients meet it: pika, py-amqp and openssl s_client against listeners.ssl."""
+
+import socket
+import ssl
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+from pathlib import Path
+
+import amqp
+import pika
+
+import certificates
+from leveret_broker import BrokerCase, LEVERET, main, needs_own_broker
+
+PATIENCE_S = 120
+
+
+class TlsCase(BrokerCase):
+    """A broker with a TLS listener and a certificate of an authority of its own."""
+
+    more_settings = ()
+
+    def setUp(self):
+        certificate_directory = tempfile.TemporaryDirectory(prefix="leveret-tls-")
+        self.addCleanup(certificate_directory.cleanup)
+        self.authority = certificates.Authority(Path(certificate_directory.name))
+        self.settings = certificates.settings(
+            *self.authority.issue("server"), f"ssl_options.cacertfile={self.authority.file}",
+            *self.more_settings)
+        self.prepare()
+        super().setUp()
+
+    def prepare(self):
+        """Before the broker starts."""
+
+    def context(self, certificate=None):
+        context = ssl.create_default_context(cafile=self.authority.file)
+        if certificate:
+            context.load_cert_chain(*certificate)
+        return context
+
+    def pika_connection(self, context=None, credentials=None, host="localhost"):
+        return pika.BlockingConnection(pika.ConnectionParameters(
+            "127.0.0.1", self.broker.tls_port,
+            ssl_options=pika.SSLOptions(context or self.context(), host),
+            credentials=credentials or pika.PlainCredentials("guest", "guest")))
+
+    def wrapped(self, context=None, name="localhost"):
+        raw = socket.create_connection(("127.0.0.1", self.broker.tls_port))
+        raw.settimeout(PATIENCE_S)
+        return (context or self.context()).wrap_socket(raw, server_hostname=name)
+
+    def s_client(self, *arguments):
+        """Whether openssl gets through, and what it says."""
+        done = subprocess.run(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{self.broker.tls_port}",
+             "-CAfile", self.authority.file, *arguments],
+            input=b"", capture_output=True, timeout=PATIENCE_S)
+        text = (done.stdout + done.stderr).decode(errors="replace")
+        return "Verify return code: 0" in text and "Cipher is (NONE)" not in text, text
+
+    def shown_name(self, name):
+        with self.wrapped(name=name) as wrapped:
+            subject = dict(pair for part in wrapped.getpeercert()["subject"] for pair in part)
+            return subject["commonName"]
+
+    def columns(self, *names):
+        """list_connections needs a control socket."""
+        out = subprocess.run(
+            [LEVERET, "ctl", "--data-dir", str(self.broker.data_dir), "-q", "--formatter", "json",
+             "list_connections", *names], capture_output=True, text=True, check=True)
+        return out.stdout
+
+
+@needs_own_broker
+class Tls(TlsCase):
+    durable = True
+
+    def test_messages_of_all_sizes_go_both_ways(self):
+        connection = self.pika_connection()
+        channel = connection.channel()
+        channel.queue_declare(self.name)
+        channel.confirm_delivery()
+        sizes = [0, 1, 24, 16_383, 16_384, 16_385, 131_064, 131_065, 5_000_000]
+        for size in sizes:
+            channel.basic_publish("", self.name, bytes([size % 251]) * size)
+        for size in sizes:
+            body = channel.basic_get(self.name, auto_ack=True)[2]
+            self.assertEqual(body, bytes([size % 251]) * size)
+        connection.close()
+
+    def test_a_flood_through_one_connection(self):
+        connection = self.pika_connection()
+        channel = connection.channel()
+        channel.queue_declare(self.name)
+        for number in range(20_000):
+            channel.basic_publish("", self.name, b"%d" % number)
+        got = []
+        for _, _, body in channel.consume(self.name, auto_ack=True):
+            got.append(int(body))
+            if len(got) == 20_000:
+                break
+        self.assertEqual(got, list(range(20_000)))
+        connection.close()
+
+    def test_py_amqp_speaks_it(self):
+        connection = amqp.Connection(
+            f"127.0.0.1:{self.broker.tls_port}", ssl={
+                "ca_certs": self.authority.file, "server_hostname": "localhost"})
+        connection.connect()
+        channel = connection.channel()
+        channel.queue_declare(self.name, durable=False)
+        channel.basic_publish(amqp.Message("x"), "", self.name)
+        self.assertEqual(channel.basic_get(self.name, no_ack=True).body, "x")
+        connection.close()
+
+    def test_list_connections_shows_it(self):
+        connection = self.pika_connection()
+        shown = self.columns("ssl", "ssl_protocol", "ssl_cipher", "ssl_hash", "user")
+        self.assertIn('"ssl":true', shown)
+        self.assertIn('"ssl_protocol":"tlsv1.3"', shown)
+        self.assertIn('"ssl_cipher":"aes_256_gcm"', shown)
+        connection.close()
+
+    def test_nothing_below_1_2_and_no_weak_cipher(self):
+        weakest = "ALL:@SECLEVEL=0"
+        for version in ("-tls1", "-tls1_1"):
+            self.assertFalse(self.s_client(version, "-cipher", weakest)[0], version)
+        for version in ("-tls1_2", "-tls1_3"):
+            fine, text = self.s_client(version)
+            self.assertTrue(fine, text)
+        for cipher in ("AES128-SHA", "ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384",
+                       "NULL", "eNULL", "aNULL", "AES256-GCM-SHA384"):
+            fine, text = self.s_client("-tls1_2", "-cipher", cipher + ":@SECLEVEL=0")
+            self.assertFalse(fine, text)
+        fine, text = self.s_client("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256")
+        self.assertTrue(fine, text)
+
+    def test_no_renegotiation_no_resumption(self):
+        fine, text = self.s_client("-tls1_2", "-reconnect")
+        self.assertTrue(fine, text)
+        self.assertNotIn("Reused, ", text)
+
+    def test_plain_client_at_the_tls_port_is_closed(self):
+        with socket.create_connection(("127.0.0.1", self.broker.tls_port)) as plain:
+            plain.settimeout(PATIENCE_S)
+            plain.sendall(b"AMQP\x00\x00\x09\x01")
+            try:
+                while plain.recv(1000):
+                    pass
+            except ConnectionResetError:
+                pass
+
+    def test_close_tells_the_client_that_nothing_follows(self):
+        with self.wrapped() as wrapped:
+            wrapped.sendall(b"AMQP\x01\x01\x00\x0a")
+            self.assertEqual(wrapped.recv(8), b"AMQP\x00\x00\x09\x01")
+            # Without close_notify this would raise.
+            wrapped.suppress_ragged_eofs = False
+            self.assertEqual(wrapped.recv(8), b"")
+
+    def test_frames_before_login_are_small(self):
+        with self.wrapped() as wrapped:
+            wrapped.sendall(b"AMQP\x00\x00\x09\x01")
+            wrapped.recv(4096)
+            wrapped.sendall(b"\x01\x00\x00\x00\x10\x00\x00" + b"x" * 9000)
+            self.assertIn(b"", [wrapped.recv(4096)])
+
+    def test_listeners_name_the_protocol(self):
+        out = subprocess.run(
+            [LEVERET, "ctl", "--data-dir", str(self.broker.data_dir), "listeners"],
+            capture_output=True, text=True, check=True).stdout
+        self.assertIn(f"port: {self.broker.tls_port}, protocol: amqp/ssl", out)
+
+    def test_certificates_that_expire_are_told(self):
+        def check(*arguments):
+            return subprocess.run(
+                [LEVERET, "ctl", "--data-dir", str(self.broker.data_dir),
+                 "check_certificate_expiration", *arguments], capture_output=True).returncode
+        self.assertNotEqual(check("--within", "2", "--unit", "days"), 0)
+        self.assertEqual(check("--within", "0", "--unit", "days"), 0)
+
+
+@needs_own_broker
+class Sni(TlsCase):
+    def prepare(self):
+        names = "DNS:localhost,DNS:one.example.com,DNS:two.example.com"
+        for number, (name, host) in enumerate(
+                (("one", "one.example.com"), ("any", "*.example.com")), 1):
+            certificate, key = self.authority.issue(name, names=names)
+            self.settings += [f"ssl_options.sni_hosts.{number}.host={host}",
+                              f"ssl_options.sni_hosts.{number}.certfile={certificate}",
+                              f"ssl_options.sni_hosts.{number}.keyfile={key}"]
+
+    def test_the_name_picks_the_certificate(self):
+        self.assertEqual(self.shown_name("one.example.com"), "one")
+        self.assertEqual(self.shown_name("two.example.com"), "any")
+        self.assertEqual(self.shown_name("localhost"), "server")
+
+
+@needs_own_broker
+class Reload(TlsCase):
+    def serial(self):
+        with self.wrapped() as wrapped:
+            return wrapped.getpeercert()["serialNumber"]
+
+    def wait_for_change(self, before):
+        end = time.monotonic() + PATIENCE_S
+        while self.serial() == before:
+            self.assertLess(time.monotonic(), end, "the new certificate is not served")
+            time.sleep(0.1)
+
+    def test_reload_under_load_drops_nobody(self):
+        stop = threading.Event()
+        failures = []
+
+        def publish_all_the_time():
+            try:
+                connection = self.pika_connection()
+                channel = connection.channel()
+                channel.queue_declare("", exclusive=True)
+                channel.confirm_delivery()
+                while not stop.is_set():
+                    channel.basic_publish("", self.name, b"x" * 1000)
+                connection.close()
+            except Exception as error:  # whatever it is, it is the case's failure
+                failures.append(repr(error))
+
+        def connect_all_the_time():
+            try:
+                while not stop.is_set():
+                    self.pika_connection().close()
+            except Exception as error:
+                failures.append(repr(error))
+
+        threads = [threading.Thread(target=target) for target in
+                   (publish_all_the_time, publish_all_the_time, connect_all_the_time)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(3):
+                before = self.serial()
+                self.authority.issue("server")
+                self.wait_for_change(before)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(failures, [])
+
+    def test_a_bad_file_keeps_the_old_certificate(self):
+        before = self.serial()
+        (self.authority.directory / "server.pem").write_text("nonsense")
+        end = time.monotonic() + PATIENCE_S
+        while "TLS goes on with the certificates it has" not in self.broker.log_text():
+            self.assertLess(time.monotonic(), end, "nothing is logged")
+            self.assertEqual(self.serial(), before)
+            time.sleep(0.1)
+        self.assertEqual(self.serial(), before)
+        self.authority.issue("server")
+        self.wait_for_change(before)
+        self.assertEqual(
+            self.broker.log_text().count("TLS goes on with the certificates it has"), 1)
+
+
+@needs_own_broker
+class Mutual(TlsCase):
+    more_settings = ("ssl_options.verify=verify_peer", "ssl_options.fail_if_no_peer_cert=true",
+                     "auth_mechanisms.1=EXTERNAL", "auth_mechanisms.2=PLAIN",
+                     "ssl_cert_login_from=common_name", "default_user=alice",
+                     "default_pass=wonderland")
+    external = pika.credentials.ExternalCredentials
+
+    def test_without_a_certificate_nobody_comes_in(self):
+        with self.assertRaises((ssl.SSLError, ConnectionError, pika.exceptions.AMQPError)):
+            self.pika_connection()
+
+    def test_strangers_certificate_is_refused(self):
+        with tempfile.TemporaryDirectory() as directory:
+            stranger = certificates.Authority(Path(directory)).issue("alice")
+            with self.assertRaises((ssl.SSLError, ConnectionError, pika.exceptions.AMQPError)):
+                self.pika_connection(self.context(stranger))
+
+    def test_certificate_logs_in(self):
+        context = self.context(self.authority.issue("alice"))
+        connection = self.pika_connection(context, self.external())
+        connection.channel().queue_declare(self.name)
+        connection.close()
+
+    def test_certificate_of_nobody_does_not(self):
+        context = self.context(self.authority.issue("mallory"))
+        with self.assertRaises(pika.exceptions.ProbableAuthenticationError):
+            self.pika_connection(context, self.external())
+        self.assertIn("login of user 'mallory' by EXTERNAL refused: there is no such user",
+                      self.broker.log_text())
+
+    def test_password_goes_on_working(self):
+        context = self.context(self.authority.issue("somebody"))
+        self.pika_connection(context, pika.PlainCredentials("alice", "wonderland")).close()
+
+
+@needs_own_broker
+class DistinguishedName(TlsCase):
+    more_settings = ("ssl_options.verify=verify_peer", "auth_mechanisms.1=EXTERNAL",
+                     "auth_mechanisms.2=PLAIN", "default_user=CN=client,O=Example",
+                     "default_pass=p")
+
+    def test_subject_as_rfc_4514_is_the_user(self):
+        context = self.context(self.authority.issue("client", "/O=Example/CN=client"))
+        self.pika_connection(context, pika.credentials.ExternalCredentials()).close()
+
+    def test_external_without_a_certificate_says_why(self):
+        with self.assertRaises(pika.exceptions.ProbableAuthenticationError):
+            self.pika_connection(None, pika.credentials.ExternalCredentials())
+        self.assertIn("the client has shown no certificate", self.broker.log_text())
+
+
+@needs_own_broker
+class WrongFiles(unittest.TestCase):
+    def start(self, *settings):
+        command = [LEVERET, "serve", "--ephemeral", "--set", "listeners.ssl.1=127.0.0.1:0"]
+        for setting in settings:
+            command += ["--set", setting]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+        return done.returncode, done.stderr.strip()
+
+    def test_one_line_names_the_key(self):
+        self.assertEqual(self.start(), (78, "leveret: ssl_options.certfile: a TLS listener needs it"))
+        self.assertEqual(
+            self.start("ssl_options.certfile=/nowhere.pem"),
+            (78, "leveret: ssl_options.certfile: /nowhere.pem: No such file or directory"))
+
+    def test_keys_that_do_not_fit(self):
+        with tempfile.TemporaryDirectory() as directory:
+            authority = certificates.Authority(Path(directory))
+            certificate, _ = authority.issue("one")
+            _, other_key = authority.issue("two")
+            _, secret_key = authority.issue("three", password="tops3cret")
+            for key in (other_key, secret_key):
+                code, line = self.start(f"ssl_options.certfile={certificate}",
+                                        f"ssl_options.keyfile={key}")
+                self.assertEqual(code, 78)
+                self.assertTrue(line.startswith(f"leveret: ssl_options.keyfile: {key}: "), line)
+                self.assertEqual(len(line.splitlines()), 1)
+
+
+if __name__ == "__main__":
+    main()
