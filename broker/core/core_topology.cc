@@ -90,6 +90,20 @@ void CoreState::change(const MetadataCommand& command, bool durable) {
     }
 }
 
+namespace {
+
+/// A declaration that names no queue type gets its virtual host's, unless that type cannot be such a queue.
+amqp::QueueDeclare with_default_type(
+    amqp::QueueDeclare declare, const VhostDefinitions& definitions) {
+    const Bytes& type = definitions.default_queue_type;
+    if (type.empty() || declare.arguments.find("x-queue-type")) return declare;
+    const bool replicable = declare.durable && !declare.exclusive && !declare.auto_delete;
+    if (type == "classic" || replicable) declare.arguments.add_string("x-queue-type", type);
+    return declare;
+}
+
+}  // namespace
+
 Done CoreState::topology(ChannelState& channel, const amqp::QueueDeclare& method) {
     SessionState& session = *channel.session;
     VirtualHost& vhost = *session.vhost;
@@ -110,9 +124,11 @@ Done CoreState::topology(ChannelState& channel, const amqp::QueueDeclare& method
     const Done right = check_right(session, Right::configure, "queue", name);
     if (right.has_error()) return right;
     Queue* const queue = vhost.find_queue(name);
-    if (!queue) return make_queue(channel, method, std::move(name));
+    const amqp::QueueDeclare declare =
+        with_default_type(method, topology_.definitions(vhost.name()));
+    if (!queue) return make_queue(channel, declare, std::move(name));
     if (queue->owner && queue->owner != &session) return locked(*queue);
-    const Done same = check_equivalent(*queue, method, vhost.name());
+    const Done same = check_equivalent(*queue, declare, vhost.name());
     if (same.has_error()) return same;
     if (queue->exclusive != method.exclusive) return locked(*queue);
     touch(*queue);

@@ -139,6 +139,27 @@ TEST_P(AdminBehaviour, LimitsOfVirtualHosts) {
         "reached");
 }
 
+TEST_P(AdminBehaviour, QueuesGetTheTypeThatTheirVirtualHostSets) {
+    change({DescribeVhost{"/", "", {}, "quorum"}});
+    SimClient& client = broker_.connect();
+    client.open_channel(1);
+    const auto type_of = [&](ByteView name) {
+        const auto type = broker_.queue(name).arguments.find("x-queue-type");
+        return type ? Bytes(type->string().value_or("")) : Bytes();
+    };
+    client.declare_queue(1, "durable");
+    client.declare_queue(1, "durable");
+    client.declare_queue(1, "transient", false);
+    EXPECT_EQ(type_of("durable"), "quorum");
+    EXPECT_EQ(type_of("transient"), "");
+    amqp::QueueDeclare classic;
+    classic.queue = "classic";
+    classic.durable = true;
+    classic.arguments.add_string("x-queue-type", "classic");
+    client.call<amqp::QueueDeclareOk>(1, classic);
+    EXPECT_EQ(type_of("classic"), "classic");
+}
+
 TEST_P(AdminBehaviour, LimitsOfUsers) {
     add_user("u");
     change({PutLimits{
