@@ -26,12 +26,13 @@ constexpr std::array kComparedForQueues = {
     "x-max-length-bytes",
     "x-max-in-memory-length",
     "x-max-in-memory-bytes",
-    "x-overflow",
     "x-max-priority",
+    "x-overflow",
     "x-queue-mode",
     "x-queue-version",
     "x-single-active-consumer",
     "x-quorum-initial-group-size",
+    "x-queue-master-locator",
     "x-queue-leader-locator",
     "x-delivery-limit"};
 

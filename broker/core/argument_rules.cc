@@ -45,10 +45,14 @@ Complaint any_number(const FieldValue& value, const Table&) { return number(valu
 
 Complaint ttl(const FieldValue& value, const Table&) { return number(value, kTimeMaxMs); }
 
-Complaint expires(const FieldValue& value, const Table&) {
+Complaint not_zero(const FieldValue& value, std::optional<std::int64_t> max = {}) {
     if (value.integer() == 0) return "{value_zero,0}";
-    return number(value, kTimeMaxMs);
+    return number(value, max);
 }
+
+Complaint expires(const FieldValue& value, const Table&) { return not_zero(value, kTimeMaxMs); }
+
+Complaint group_size(const FieldValue& value, const Table&) { return not_zero(value); }
 
 Complaint max_priority(const FieldValue& value, const Table&) {
     return number(value, 255, "max_value_exceeded");
@@ -121,7 +125,7 @@ struct Rule {
 };
 
 /// In the order in which RabbitMQ looks at them. x-dead-letter-exchange was looked at before.
-constexpr std::array<Rule, 20> kRules = {{
+constexpr std::array<Rule, 21> kRules = {{
     {"x-expires", expires, true, true},
     {"x-message-ttl", ttl, true, true},
     {"x-dead-letter-exchange", anything, true, true},
@@ -136,10 +140,11 @@ constexpr std::array<Rule, 20> kRules = {{
     {"x-queue-mode", mode, true, false},
     {"x-queue-version", version, true, false},
     {"x-single-active-consumer", boolean, true, true},
-    {"x-quorum-initial-group-size", any_number, false, true},
+    {"x-quorum-initial-group-size", group_size, false, true},
     {"x-max-age", anything, false, false},
     {"x-stream-max-segment-size-bytes", anything, false, false},
     {"x-initial-cluster-size", anything, false, false},
+    {"x-queue-master-locator", anything, true, false},
     {"x-queue-leader-locator", locator, false, true},
     {"x-delivery-limit", anything, false, true},
 }};

@@ -50,7 +50,7 @@ struct Login {
     Bytes user;
     Bytes password;
     Bytes mechanism;
-    Bytes peer;  // "127.0.0.1:53211", for listings and the log
+    Bytes peer;   // "127.0.0.1:53211", for listings and the log
     Bytes local;  // "127.0.0.1:5672", where it came to
     bool loopback = false;
     /// No client's connection: the broker itself acts in the name of this user, who has proved to be it elsewhere. It is not listed, and
@@ -72,10 +72,11 @@ struct OpenVhost {
     std::shared_ptr<const TlsPeer> tls = nullptr;
 };
 
-/// No answer: the lane has answered the client.
+/// No answer: the lane has answered the client. With `answer`: Reply(channel.open-ok), or SessionFailed.
 struct OpenChannel {
     SessionId session;
     ChannelId channel;
+    bool answer = false;
 };
 
 /// channel.close of the client, or an error that the lane found. Answer: ChannelClosed,

@@ -145,6 +145,8 @@ struct Consumer {
     amqp::Table arguments;
     bool no_ack = false;
     bool exclusive = false;
+    /// It is being cancelled, and gets what is its own by then.
+    bool leaving = false;
     /// x-priority: the highest with credit come first.
     std::int64_t priority = 0;
     /// basic.qos, per consumer; limit 0 = none.
@@ -158,6 +160,8 @@ struct Consumer {
     Credit* session_credit = nullptr;
     UnackedList unacked;
     ConsumerState state = ConsumerState::cancelled;
+    /// Which of the core's hand-outs was its last one.
+    std::uint64_t served_at = 0;
     /// The credit that it is parked on, if any.
     Credit* parked_on = nullptr;
     /// Never reused in a process; timers hold it.

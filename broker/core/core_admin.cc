@@ -178,6 +178,18 @@ void CoreState::define(DeleteUser& command) {
     change(command, true);
 }
 
+void CoreState::define(PutLimits& command) {
+    change(command, true);
+    if (!command.of_user) return;
+    for (auto& lane : sessions_) {
+        for (auto& session : lane) {
+            if (!session || session->user != command.name) continue;
+            effects(session->lane)
+                .push_back(LimitChannels{session->id, channels_limited(*session)});
+        }
+    }
+}
+
 void CoreState::define(PutExchange& command) { change(command, command.durable); }
 
 void CoreState::define(DeleteExchange& command) {

@@ -24,6 +24,14 @@ AmqpError precondition_failed(Bytes text) {
     return {ReplyCode::precondition_failed, std::move(text)};
 }
 
+/// What came before the cancel is the consumer's own: messages that nobody could take back from it, and room in a window that the
+/// client chose. Not where others are on their way to it, which the lane has dropped.
+bool gets_more_at_cancel(const Consumer& consumer, const Cancel& cancel) {
+    if (consumer.no_ack) return true;
+    return (consumer.prefetch.limit || consumer.channel_credit->limit) &&
+           cancel.encoded == consumer.unacked.next_index();
+}
+
 }  // namespace
 
 void CoreState::perform(Perform& command) {
@@ -171,11 +179,15 @@ void CoreState::perform(Cancel& command) {
     Consumer* const consumer = command.slot ? channel->consumer(command.slot) : nullptr;
     if (consumer) {
         Queue* const queue = consumer->queue;
+        const DeliveryIndex end = consumer->unacked.next_index();
+        if (queue && queue->listed_to_run && gets_more_at_cancel(*consumer, command)) {
+            consumer->leaving = true;
+            run_queue(*queue);
+        }
         remove_consumer(*consumer);
         // What never went out is taken back; what is in the client's hands stays there.
         std::vector<QueuedMessage> taken_back;
         std::uint64_t count = 0;
-        const DeliveryIndex end = consumer->unacked.next_index();
         consumer->unacked.take_range(command.encoded, end, [&](Unacked&& unacked) {
             unacked.entry.delivered = unacked.was_delivered;
             --unacked.entry.delivery_count;
@@ -277,8 +289,8 @@ void CoreState::hand_to_get(ChannelState& channel, Queue& queue, bool no_ack) {
     QueuedMessage entry = *queue.machine.take();
     ++delivered_;
     GotMessage got{channel.session->id, channel.id, entry.delivered, no_ack, 0, 0, MessagePtr{}};
-    got.message =
-        queue.settings.type == QueueType::quorum ? with_delivery_count(entry) : entry.message;
+    got.message = queue.settings.type == QueueType::quorum ? with_delivery_count(entry)
+                                                           : as_seen(entry.message);
     if (queue.keeps_house) drop_expired(queue, wall_ms());
     got.message_count = static_cast<std::uint32_t>(queue.machine.ready());
     if (any_traced_) trace_delivered(channel, queue, *entry.message, entry.delivered);

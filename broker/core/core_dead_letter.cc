@@ -4,6 +4,7 @@
 #include "protocol/amqp/properties.h"
 
 #include <algorithm>
+#include <map>
 
 namespace lvt::broker {
 
@@ -32,18 +33,6 @@ const char* name_of(DeathReason reason) {
 
 bool is_text(const std::optional<FieldValue>& value, ByteView text) {
     return value && value->string() && *value->string() == text;
-}
-
-/// RabbitMQ keeps the tables that it changes in the order of their keys.
-Table sorted(const TableView& table) {
-    std::vector<TableView::Entry> entries;
-    for (const auto& entry : table) entries.push_back(entry);
-    std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
-        return a.first < b.first;
-    });
-    Table out;
-    for (const auto& [name, value] : entries) out.add_value(name, value);
-    return out;
 }
 
 /// The tables of the x-death array that came with the message.
@@ -75,7 +64,8 @@ public:
             append_deaths(array, deaths);
         Table out;
         for (const auto& [name, value] : before_) {
-            if (name != kDeaths && !(drop_cc && name == "CC")) out.add_value(name, value);
+            if (name == kDeaths || (drop_cc && (name == "CC" || name == "BCC"))) continue;
+            out.add_value(name, value);
         }
         out.add_value(kDeaths, {'A', array});
         // What is there and makes no sense counts as told.
@@ -84,7 +74,8 @@ public:
             out.add_string("x-first-death-queue", queue_.name);
             out.add_string("x-first-death-reason", reason_);
         }
-        return sorted(out.view());
+        // RabbitMQ keeps the tables that it changes in the order of their keys.
+        return amqp::sorted_by_name(out.view());
     }
 
 private:
@@ -114,26 +105,55 @@ private:
 
     /// Newest first: the one of this queue and reason moves to the front and counts up.
     void append_deaths(Bytes& array, const std::vector<ByteView>& deaths) const {
-        const auto same = [&](ByteView death) {
-            const TableView view(death);
-            return is_text(view.find("queue"), queue_.name) &&
-                   is_text(view.find("reason"), reason_);
+        const std::vector<Table> grouped = grouped_deaths(deaths);
+        const auto same = [&](const Table& death) {
+            return is_text(death.find("queue"), queue_.name) &&
+                   is_text(death.find("reason"), reason_);
         };
-        const auto found = std::find_if(deaths.begin(), deaths.end(), same);
-        Table newest = found == deaths.end() ? first_death() : counted_up(TableView(*found));
-        newest = sorted(newest.view());
+        const auto found = std::find_if(grouped.begin(), grouped.end(), same);
+        Table newest = found == grouped.end() ? first_death() : counted_up(*found);
+        newest = amqp::sorted_by_name(newest.view());
         amqp::append_value(array, {'F', newest.bytes()});
-        // RabbitMQ turns the others round each time.
-        for (auto death = deaths.rbegin(); death != deaths.rend(); ++death) {
-            if (!same(*death)) amqp::append_value(array, {'F', *death});
+        for (const Table& death : grouped) {
+            if (!same(death)) amqp::append_value(array, {'F', death.bytes()});
         }
     }
 
-    static Table counted_up(TableView death) {
+    /// RabbitMQ before 3.5 wrote an entry a death, without a count: those of one queue and reason become one. And where there are
+    /// several, RabbitMQ turns them round each time.
+    static std::vector<Table> grouped_deaths(const std::vector<ByteView>& deaths) {
+        if (deaths.size() == 1) return {*Table::decode(deaths.front())};
+        const auto text = [](ByteView death, ByteView name) {
+            const auto value = TableView(death).find(name);
+            return value ? value->string().value_or(ByteView()) : ByteView();
+        };
+        std::map<std::pair<ByteView, ByteView>, std::int64_t> entries;
+        std::vector<std::pair<ByteView, std::int64_t*>> firsts;
+        for (const ByteView death : deaths) {
+            std::int64_t& count = entries[{text(death, "queue"), text(death, "reason")}];
+            if (++count == 1) firsts.emplace_back(death, &count);
+        }
+        std::vector<Table> out;
+        for (const auto& [death, count] : firsts) {
+            const Table table = *Table::decode(death);
+            out.push_back(table.find("count") ? table : with_count(table, *count));
+        }
+        std::reverse(out.begin(), out.end());
+        return out;
+    }
+
+    static Table counted_up(const Table& death) {
+        const auto count = death.find("count");
+        return with_count(death, count ? count->integer().value_or(0) + 1 : 1);
+    }
+
+    /// In the place of the count that it has, else first.
+    static Table with_count(const Table& death, std::int64_t count) {
         Table out;
-        for (const auto& [name, value] : death) {
-            if (name == "count" && value.integer())
-                out.add_long(name, *value.integer() + 1);
+        if (!death.find("count")) out.add_long("count", count);
+        for (const auto& [name, value] : death.view()) {
+            if (name == "count")
+                out.add_long(name, count);
             else
                 out.add_value(name, value);
         }
@@ -188,22 +208,22 @@ void CoreState::dead_letter(Queue& queue, const Message& message, DeathReason re
         // The length of the queue itself is what it goes for.
         return !target.refuses_when_full || &target == &queue || !refuses(target, copy);
     };
-    forward(vhost, exchange, MessageBuilder::build(pool_, parts, message.body()), accepts);
+    MessagePtr copy = MessageBuilder::build(pool_, parts, message.body());
+    if (message.hides_bcc() && !key) copy.mutable_get()->hide_bcc();
+    forward(vhost, exchange, std::move(copy), accepts);
 }
 
 /// Quorum queues tell a consumer how often the message was handed out before.
 MessagePtr CoreState::with_delivery_count(const QueuedMessage& entry) {
     const Message& message = *entry.message;
-    const Properties before(message.properties());
+    const Table before = headers_as_seen(message);
     Table headers;
-    if (const auto old = before.headers()) {
-        for (const auto& [name, value] : TableView(*old)) {
-            if (name != "x-delivery-count") headers.add_value(name, value);
-        }
+    for (const auto& [name, value] : before.view()) {
+        if (name != "x-delivery-count") headers.add_value(name, value);
     }
     headers.add_long("x-delivery-count", entry.delivery_count);
-    amqp::PropertiesBuilder changed(before);
-    changed.set_headers(sorted(headers.view()));
+    amqp::PropertiesBuilder changed{Properties(message.properties())};
+    changed.set_headers(amqp::sorted_by_name(headers.view()));
     return with_properties(pool_, message, changed.build());
 }
 

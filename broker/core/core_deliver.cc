@@ -53,9 +53,15 @@ void CoreState::open_for_delivery(Queue& queue) {
 void CoreState::run_queue(Queue& queue) {
     if (!queue.keeps_house) return hand_out(queue);
     if (queue.delayed) return run_delay_queue(queue);
-    if (turn_began_) drop_expired(queue, static_cast<std::uint64_t>(turn_began_->count()) - 1);
+    drop_expired_before_turn(queue);
     hand_out(queue);
     keep_house(queue);
+}
+
+/// What came in this turn is handed out first, whatever its time.
+void CoreState::drop_expired_before_turn(Queue& queue) {
+    const Milliseconds began = turn_began_.value_or(now_.wall);
+    drop_expired(queue, static_cast<std::uint64_t>(began.count()), 1);
 }
 
 void CoreState::hand_out(Queue& queue) {
@@ -66,7 +72,7 @@ void CoreState::hand_out(Queue& queue) {
         ChannelState& channel = *consumer.channel;
         SessionState& session = *channel.session;
         QueuedMessage& entry = hand_out->entry;
-        ++delivered_;
+        consumer.served_at = ++delivered_;
         Deliver deliver{
             session.id,
             channel.id,
@@ -74,7 +80,9 @@ void CoreState::hand_out(Queue& queue) {
             consumer.no_ack,
             consumer.slot,
             0,
-            counted && entry.delivery_count > 0 ? with_delivery_count(entry) : entry.message};
+            counted && entry.delivery_count > 0 ? with_delivery_count(entry)
+                                                : as_seen(entry.message),
+            consumer.leaving};
         if (any_traced_) trace_delivered(channel, queue, *entry.message, entry.delivered);
         const std::uint64_t ordinal = channel.next_ordinal++;
         if (consumer.no_ack) {
@@ -88,6 +96,8 @@ void CoreState::hand_out(Queue& queue) {
                 {std::move(entry), queue.uid, 0, ordinal, now_.monotonic, was_delivered});
         }
         effects(session.lane).push_back(std::move(deliver));
+        // It may have stood in front of others that had less time.
+        if (queue.keeps_house) drop_expired_before_turn(queue);
     }
     for (Consumer* const consumer : queue.machine.take_filled()) arm_slow_start(*consumer);
     if (queue.keeps_house && queue.unacked > 0) {
@@ -249,9 +259,13 @@ void CoreState::take_back(UnackedList& list, DeliveryRange range, Adjust&& adjus
 void CoreState::release(Credit& credit, std::uint64_t amount) {
     credit.give_back(amount);
     if (credit.parked.empty() || !credit.available()) return;
-    // Who was served last parked first: now it is the others' turn.
-    std::rotate(credit.parked.begin(), credit.parked.begin() + 1, credit.parked.end());
-    for (Consumer* const consumer : std::exchange(credit.parked, {})) {
+    std::vector<Consumer*> waiting = std::exchange(credit.parked, {});
+    if (waiting.size() > 1) {
+        std::stable_sort(waiting.begin(), waiting.end(), [](const auto* a, const auto* b) {
+            return a->served_at < b->served_at;
+        });
+    }
+    for (Consumer* const consumer : waiting) {
         consumer->queue->machine.unpark(*consumer);
         list_to_run(*consumer->queue);
     }

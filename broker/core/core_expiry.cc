@@ -105,10 +105,10 @@ void CoreState::take_back_overdue(Queue& queue) {
     if (!overdue.empty()) give_back(queue, std::move(overdue));
 }
 
-void CoreState::drop_expired(Queue& queue, std::uint64_t now_ms) {
-    const auto expired = [&](const Message& message) {
-        const auto end = expiry_of(message, queue.settings);
-        return end && *end <= now_ms;
+void CoreState::drop_expired(Queue& queue, std::uint64_t now_ms, std::uint64_t grace_ms) {
+    const auto expired = [&](const QueuedMessage& entry) {
+        const auto end = expiry_of(*entry.message, queue.settings);
+        return end && *end + (entry.delivered ? 0 : grace_ms) <= now_ms;
     };
     while (auto entry = queue.machine.take_first(expired)) {
         discard(queue, std::move(*entry), DeathReason::expired);

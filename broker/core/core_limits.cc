@@ -66,9 +66,14 @@ Done CoreState::check_channel_limit(const SessionState& session) const {
             "({})",
             session.user,
             *limit),
-        amqp::ChannelOpen::kClassId,
-        amqp::ChannelOpen::kMethodId,
+        0,
+        0,
         true};
+}
+
+bool CoreState::channels_limited(const SessionState& session) const {
+    const User* const user = topology_.find_user(session.user);
+    return user && find_limit(user->limits, "max-channels").has_value();
 }
 
 Done CoreState::check_queue_limit(const VirtualHost& vhost, ByteView name) const {

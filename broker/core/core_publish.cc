@@ -49,7 +49,10 @@ bool CoreState::publish_to(const Route& route, ChannelState& channel, Publish& c
         if (command.mandatory && !replied) {
             effects(channel.session->lane)
                 .push_back(ReturnMessage{
-                    channel.session->id, channel.id, ReplyCode::no_route, command.message});
+                    channel.session->id,
+                    channel.id,
+                    ReplyCode::no_route,
+                    as_seen(command.message)});
         }
         if (command.publish_seqno) confirm(channel, command.publish_seqno, false);
         return true;

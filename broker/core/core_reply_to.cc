@@ -27,7 +27,8 @@ Done CoreState::consume_replies(ChannelState& channel, const Consume& command) {
                                                      : "reply consumer cannot acknowledge";
     if (complaint) return AmqpError{ReplyCode::precondition_failed, complaint};
     channel.reply_slot = command.slot;
-    channel.reply_name = Bytes(kReplyToPrefix) + random_.name();
+    // Two parts of base64, as in RabbitMQ's names.
+    channel.reply_name = Bytes(kReplyToPrefix) + random_.name() + '.' + random_.name() + "==";
     reply_channels_[channel.reply_name] = key_of(channel);
     if (!method.no_wait) reply(channel, amqp::BasicConsumeOk{method.consumer_tag});
     return {};
@@ -68,7 +69,13 @@ bool CoreState::deliver_reply(const VirtualHost& vhost, ByteView name, const Mes
     ++delivered_;
     effects(session.lane)
         .push_back(Deliver{
-            session.id, channel->id, false, true, channel->reply_slot, kReplyIndex, message});
+            session.id,
+            channel->id,
+            false,
+            true,
+            channel->reply_slot,
+            kReplyIndex,
+            as_seen(message)});
     return true;
 }
 

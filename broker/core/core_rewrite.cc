@@ -24,12 +24,11 @@ AmqpError refused(Bytes text) {
 /// Nearly no message has such a header: one search over the bytes tells.
 bool may_name_copies(ByteView headers) { return headers.find("CC") != ByteView::npos; }
 
-amqp::Table without(amqp::TableView table, ByteView unwanted) {
-    amqp::Table out;
-    for (const auto& [name, value] : table) {
-        if (name != unwanted) out.add_value(name, value);
-    }
-    return out;
+void add_keys(const std::optional<FieldValue>& from, std::vector<Bytes>& keys) {
+    if (!from || !from->array()) return;
+    amqp::ArrayView(*from->array()).for_each([&](const FieldValue& key) {
+        if (key.tag == 'S') keys.emplace_back(*key.string());
+    });
 }
 
 }  // namespace
@@ -62,28 +61,33 @@ bool CoreState::rewrite(ChannelState& channel, Publish& command) {
                 (*value)->type_name()));
         }
         if (!command.more_keys) command.more_keys = std::make_unique<std::vector<Bytes>>();
-        amqp::ArrayView(*(*value)->array()).for_each([&](const FieldValue& key) {
-            if (key.tag == 'S') command.more_keys->emplace_back(*key.string());
-        });
+        add_keys(*value, *command.more_keys);
     }
-    if (!bcc && !asks) return true;
-    amqp::PropertiesBuilder changed(properties);
-    if (bcc) changed.set_headers(without(headers, "BCC"));
-    if (asks) changed.set_text(amqp::property::kReplyTo, channel.reply_name);
-    command.message = with_properties(pool_, *command.message, changed.build());
+    if (asks) {
+        amqp::PropertiesBuilder changed(properties);
+        changed.set_text(amqp::property::kReplyTo, channel.reply_name);
+        command.message = with_properties(pool_, *command.message, changed.build());
+    }
+    if (bcc) command.message.mutable_get()->hide_bcc();
     return true;
 }
 
-std::vector<Bytes> CoreState::cc_keys(const Message& message) {
+std::vector<Bytes> CoreState::copy_keys(const Message& message) {
     std::vector<Bytes> keys;
     const ByteView headers = Properties(message.properties()).headers().value_or(ByteView());
     if (!may_name_copies(headers)) return keys;
-    const auto cc = amqp::TableView(headers).find("CC");
-    if (!cc || !cc->array()) return keys;
-    amqp::ArrayView(*cc->array()).for_each([&](const FieldValue& key) {
-        if (key.tag == 'S') keys.emplace_back(*key.string());
-    });
+    add_keys(amqp::TableView(headers).find("CC"), keys);
+    if (message.hides_bcc()) add_keys(amqp::TableView(headers).find("BCC"), keys);
     return keys;
+}
+
+MessagePtr CoreState::as_seen(const MessagePtr& message) {
+    if (!message->hides_bcc()) [[likely]]
+        return message;
+    const Properties properties(message->properties());
+    amqp::PropertiesBuilder changed(properties);
+    changed.set_headers(headers_as_seen(*message));
+    return with_properties(pool_, *message, changed.build());
 }
 
 const Route* CoreState::route_copies(ChannelState& channel, const Publish& command) {

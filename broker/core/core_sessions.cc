@@ -100,6 +100,7 @@ void CoreState::perform(OpenVhost& command) {
     session->channel_max = command.channel_max;
     session->frame_max = command.frame_max;
     session->heartbeat_s = command.heartbeat_s;
+    if (channels_limited(*session)) effects(lane_).push_back(LimitChannels{session->id, true});
     effects(lane_).push_back(VhostOpened{session->id});
 }
 
@@ -117,7 +118,8 @@ void CoreState::perform(OpenChannel& command) {
     channel->id = command.channel;
     channel->incarnation = ++last_incarnation_;
     session->last_channel = nullptr;
-    session->channels[command.channel] = std::move(channel);
+    ChannelState& opened = *(session->channels[command.channel] = std::move(channel));
+    if (command.answer) reply(opened, amqp::ChannelOpenOk{});
 }
 
 /// The lane knows that the number is free, but the core has not come to the close: it waits behind an answer, or for the disk.

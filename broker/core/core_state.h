@@ -193,11 +193,12 @@ private:
         const ChannelState& channel, ConsumerSlot slot, DeliveryIndex end) const;
 
     // core_rewrite.cc
-    /// Takes the keys of CC and BCC headers out of the message, BCC for good, and gives replies their way back. False where the
-    /// channel was failed.
+    /// Notes the keys of CC and BCC headers, hides BCC, and gives replies their way back. False where the channel was failed.
     bool rewrite(ChannelState& channel, Publish& command);
-    /// The routing keys of a message's CC header.
-    static std::vector<Bytes> cc_keys(const Message& message);
+    /// The routing keys of a message's CC header, and of its hidden BCC header.
+    static std::vector<Bytes> copy_keys(const Message& message);
+    /// What a client gets of it.
+    MessagePtr as_seen(const MessagePtr& message);
     /// By all its keys; null where the channel was failed.
     const Route* route_copies(ChannelState& channel, const Publish& command);
 
@@ -255,7 +256,9 @@ private:
     std::optional<Milliseconds> ack_timeout(const Queue& queue) const;
     void take_back_overdue(Queue& queue);
     /// What expired up to then, at the head of each priority.
-    void drop_expired(Queue& queue, std::uint64_t now_ms);
+    void drop_expired_before_turn(Queue& queue);
+    /// What was never handed out may stay for `grace_ms` more.
+    void drop_expired(Queue& queue, std::uint64_t now_ms, std::uint64_t grace_ms = 0);
     void keep_house(Queue& queue);
     /// reject-publish: there is no room for it, and nobody who would take it at once.
     bool refuses(Queue& queue, const Message& message);
@@ -346,6 +349,7 @@ private:
     void define(Command& command);
     void define(DeleteVhost& command);
     void define(DeleteUser& command);
+    void define(PutLimits& command);
     void define(PutExchange& command);
     void define(DeleteExchange& command);
     void define(PutQueue& command);
@@ -369,6 +373,7 @@ private:
     std::uint64_t count_sessions(const VirtualHost* vhost, ByteView user) const;
     std::uint64_t count_channels(ByteView user) const;
     Done check_connection_limits(const SessionState& session, const VirtualHost& vhost) const;
+    bool channels_limited(const SessionState& session) const;
     Done check_channel_limit(const SessionState& session) const;
     Done check_queue_limit(const VirtualHost& vhost, ByteView name) const;
     /// write: publish with the routing key; read: bind with it. Always granted where the exchange is no topic exchange.
@@ -455,7 +460,7 @@ void CoreState::forward(
     VirtualHost& vhost, Exchange* exchange, MessagePtr message, Accepts&& accepts) {
     message.mutable_get()->set_published_at_ms(wall_ms());
     Route route;
-    vhost.route(exchange, *message, route, cc_keys(*message));
+    vhost.route(exchange, *message, route, copy_keys(*message));
     keep_for_quorum(route, *message.mutable_get());
     std::vector<storage::Target> outer = std::exchange(targets_, {});
     for (Queue* const target : route.queues) {

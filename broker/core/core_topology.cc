@@ -128,9 +128,9 @@ Done CoreState::topology(ChannelState& channel, const amqp::QueueDeclare& method
         with_default_type(method, topology_.definitions(vhost.name()));
     if (!queue) return make_queue(channel, declare, std::move(name));
     if (queue->owner && queue->owner != &session) return locked(*queue);
+    if (queue->exclusive != method.exclusive) return locked(*queue);
     const Done same = check_equivalent(*queue, declare, vhost.name());
     if (same.has_error()) return same;
-    if (queue->exclusive != method.exclusive) return locked(*queue);
     touch(*queue);
     channel.last_queue = name;
     if (!method.no_wait) reply(channel, declare_ok(*queue));

@@ -1,5 +1,6 @@
 // The firehose: while a virtual host is traced, its amq.rabbitmq.trace hears of every message that is published and handed out.
 #include "broker/core/core_state.h"
+#include "broker/core/message_copy.h"
 #include "protocol/amqp/properties.h"
 
 namespace lvt::broker {
@@ -9,7 +10,8 @@ namespace {
 constexpr ByteView kTraceExchange = "amq.rabbitmq.trace";
 
 /// The message's properties as a table, the last first, as RabbitMQ writes them.
-amqp::Table described(const amqp::Properties& properties) {
+amqp::Table described(const Message& message) {
+    const amqp::Properties properties(message.properties());
     amqp::Table out;
     const auto text = [&](const char* name, std::optional<ByteView> value) {
         if (value) out.add_string(name, *value);
@@ -27,7 +29,7 @@ amqp::Table described(const amqp::Properties& properties) {
     text("correlation_id", properties.correlation_id());
     if (const auto priority = properties.priority()) out.add_int("priority", *priority);
     if (const auto mode = properties.delivery_mode()) out.add_int("delivery_mode", *mode);
-    if (const auto headers = properties.headers()) out.add_value("headers", {'F', *headers});
+    if (properties.headers()) out.add_table("headers", headers_as_seen(message));
     text("content_encoding", properties.content_encoding());
     text("content_type", properties.content_type());
     return out;
@@ -45,7 +47,7 @@ amqp::Table about(const Message& message, const std::vector<Bytes>& copies) {
     amqp::Table out;
     out.add_string("exchange_name", message.exchange());
     add_texts(out, "routing_keys", keys);
-    out.add_table("properties", described(amqp::Properties(message.properties())));
+    out.add_table("properties", described(message));
     return out;
 }
 
@@ -71,7 +73,7 @@ void CoreState::trace_published(
     const ChannelState& channel, const Message& message, const Route& route) {
     VirtualHost& vhost = *channel.session->vhost;
     if (!vhost.tracing || message.exchange() == kTraceExchange) return;
-    amqp::Table headers = about(message, cc_keys(message));
+    amqp::Table headers = about(message, copy_keys(message));
     add_channel(headers, channel);
     std::vector<ByteView> queues;
     for (const Queue* const queue : route.queues) {
@@ -85,7 +87,7 @@ void CoreState::trace_delivered(
     const ChannelState& channel, const Queue& queue, const Message& message, bool redelivered) {
     VirtualHost& vhost = *queue.vhost;
     if (!vhost.tracing || message.exchange() == kTraceExchange) return;
-    amqp::Table headers = about(message, cc_keys(message));
+    amqp::Table headers = about(message, copy_keys(message));
     headers.add_int("redelivered", redelivered ? 1 : 0);
     add_channel(headers, channel);
     trace(vhost, "deliver." + queue.name, headers, message.body());

@@ -26,6 +26,8 @@ struct Deliver {
     ConsumerSlot slot = 0;
     DeliveryIndex index = 0;
     MessagePtr message;
+    /// Handed out as the consumer was cancelled: it goes out before cancel-ok.
+    bool at_cancel = false;
 };
 
 /// Answer to basic.get; goes out at once. Numbered on slot 0 unless no_ack.
@@ -90,6 +92,12 @@ struct VhostOpened {
     SessionId session;
 };
 
+/// `on`: the user may open so many channels only, so the core answers channel.open from now on. Else the lane does again.
+struct LimitChannels {
+    SessionId session;
+    bool on = false;
+};
+
 struct ChannelClosed {
     SessionId session;
     ChannelId channel;
@@ -121,7 +129,7 @@ struct Blocked {
 
 using LaneEffect = std::variant<
     Deliver, Confirm, Reply, GotMessage, ReturnMessage, ChannelFailed, SessionFailed, LoginDecided,
-    VhostOpened, ChannelClosed, SessionClosed, ConsumerCancelled, Throttle, Blocked>;
+    VhostOpened, LimitChannels, ChannelClosed, SessionClosed, ConsumerCancelled, Throttle, Blocked>;
 
 using EffectBatch = std::vector<LaneEffect>;
 

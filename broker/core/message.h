@@ -38,6 +38,10 @@ public:
     bool persistent() const { return persistent_; }
     /// Makes it persistent, whatever its properties say. Before it is shared.
     void keep() { persistent_ = true; }
+    /// Its headers name blind copies (BCC): routing needs them again where it is dead-lettered, clients never see them.
+    bool hides_bcc() const { return hides_bcc_; }
+    /// Before it is shared.
+    void hide_bcc() { hides_bcc_ = true; }
     std::uint8_t priority() const { return priority_; }
     /// The expiration property: so many milliseconds after it was published it may be dropped.
     std::optional<std::uint64_t> expiration_ms() const {
@@ -77,7 +81,8 @@ private:
     std::uint8_t exchange_size_ = 0;
     std::uint8_t routing_key_size_ = 0;
     std::uint8_t priority_ = 0;
-    bool persistent_ = false;
+    bool persistent_ : 1 = false;
+    bool hides_bcc_ : 1 = false;
 };
 
 /// A counted reference. Any thread may hold, copy and drop one.

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint8_t kFormatVersion = 1;
 constexpr std::uint8_t kPersistentFlag = 1;
+constexpr std::uint8_t kHidesBccFlag = 2;
 
 }  // namespace
 
@@ -19,7 +20,8 @@ void encode_message_prefix(const Message& message, char* to) {
     to[0] = static_cast<char>(kFormatVersion);
     to[1] = static_cast<char>(message.exchange().size());
     to[2] = static_cast<char>(message.routing_key().size());
-    to[3] = static_cast<char>(message.persistent() ? kPersistentFlag : 0);
+    to[3] = static_cast<char>(
+        (message.persistent() ? kPersistentFlag : 0) | (message.hides_bcc() ? kHidesBccFlag : 0));
     to[4] = static_cast<char>(message.priority());
     store_big_endian(to + 5, static_cast<std::uint32_t>(message.properties().size()));
 }
@@ -49,7 +51,9 @@ Result<MessagePtr> decode_message(MessagePool& pool, ByteView stored) {
             parts.expiration_ms = *ms;
     }
     parts.body_size = in.rest().size();
-    return MessageBuilder::build(pool, parts, in.rest());
+    MessagePtr message = MessageBuilder::build(pool, parts, in.rest());
+    if (flags & kHidesBccFlag) message.mutable_get()->hide_bcc();
+    return message;
 }
 
 }  // namespace lvt::broker

@@ -1,6 +1,6 @@
 // How a message stands in the store: a prefix, then the message's own octets (exchange, routing key, properties, body).
 //
-//   format version u8 (1) | exchange size u8 | routing key size u8 | flags u8 (bit 0 persistent) | priority u8 |
+//   format version u8 (1) | exchange size u8 | routing key size u8 | flags u8 (bit 0 persistent, bit 1 hides BCC) | priority u8 |
 //   properties size u32                                                      9 octets, big-endian, frozen on disk
 #pragma once
 

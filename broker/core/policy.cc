@@ -173,7 +173,10 @@ amqp::Table merge_definitions(
 Result<Policy> make_policy(const PutPolicy& command) {
     auto regex = PermissionPattern::parse(command.pattern.empty() ? ".*" : command.pattern);
     if (regex.has_error()) return std::move(regex).error();
-    return Policy{command.pattern, command.apply_to, command.priority, command.definition, *regex};
+    // A map in RabbitMQ, listed and exported in the order of its keys.
+    amqp::Table definition = amqp::sorted_by_name(command.definition.view());
+    return Policy{
+        command.pattern, command.apply_to, command.priority, std::move(definition), *regex};
 }
 
 bool is_policy_key(ByteView name, bool of_operator) {

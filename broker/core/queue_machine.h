@@ -57,12 +57,12 @@ public:
     void requeue(std::vector<QueuedMessage> entries);
     /// The first ready message, if it is in memory.
     std::optional<QueuedMessage> take();
-    /// Of the first messages of all priorities, one that `wanted(const Message&)` accepts.
+    /// Of the first messages of all priorities, one that `wanted(const QueuedMessage&)` accepts.
     template <class Wanted>
     std::optional<QueuedMessage> take_first(Wanted&& wanted) {
-        if (!head_.empty() && wanted(*head_.front().message)) return take_from(head_);
+        if (!head_.empty() && wanted(head_.front())) return take_from(head_);
         for (auto& level : higher_) {
-            if (!level.empty() && wanted(*level.front().message)) return take_from(level);
+            if (!level.empty() && wanted(level.front())) return take_from(level);
         }
         return std::nullopt;
     }

@@ -66,8 +66,9 @@ void Channel::open() {
     close_ok_owed_ = crossed_;
     reset();
     state_ = State::open;
-    session_.commands.emplace_back(OpenChannel{session_.id, id()});
-    session_.send(number_, amqp::ChannelOpenOk{});
+    const bool asks = session_.channels_limited;
+    session_.commands.emplace_back(OpenChannel{session_.id, id(), asks});
+    if (!asks) session_.send(number_, amqp::ChannelOpenOk{});
 }
 
 void Channel::reset() {

@@ -131,7 +131,7 @@ bool Channel::wants(const Deliver& delivery) const {
     const LaneConsumer* const to = consumer(delivery.slot);
     if (!to || state_ != State::open) return false;
     return to->state == LaneConsumer::State::active ||
-           (to->no_ack && to->state == LaneConsumer::State::cancelling);
+           (to->state == LaneConsumer::State::cancelling && (to->no_ack || delivery.at_cancel));
 }
 
 void Channel::encode(const Deliver& delivery) {

@@ -150,6 +150,7 @@ private:
     void apply(const SessionClosed& closed);
     void apply(const LoginDecided& decided);
     void apply(const VhostOpened& opened);
+    void apply(const LimitChannels& limit);
     void apply(const Throttle& throttle);
     void apply(const Blocked& blocked);
     Channel* hearing_channel(ChannelId id) const;

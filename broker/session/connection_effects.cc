@@ -52,7 +52,11 @@ void Connection::apply(const GotMessage& got) {
 }
 
 void Connection::apply(const ReturnMessage& returned) {
-    if (Channel* const channel = hearing_channel(returned.channel)) channel->on_return(returned);
+    Channel* const channel = hearing_channel(returned.channel);
+    if (!channel) return;
+    // What was decided before it is told before it.
+    channel->flush_confirms();
+    channel->on_return(returned);
 }
 
 void Connection::apply(const Confirm& confirm) {
@@ -113,6 +117,8 @@ void Connection::apply(const SessionClosed&) {
 void Connection::apply(const LoginDecided& decided) { on_login_decided(decided); }
 
 void Connection::apply(const VhostOpened&) { on_vhost_opened(); }
+
+void Connection::apply(const LimitChannels& limit) { session_.channels_limited = limit.on; }
 
 void Connection::apply(const Throttle& throttle) { throttled_ = throttle.on; }
 

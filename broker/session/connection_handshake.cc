@@ -118,11 +118,15 @@ void Connection::on_start_ok(amqp::ConnectionStartOk&& method) {
     amqp::AmqpResult<Credentials> credentials = Credentials{};
     if (external) credentials->user = peer_.tls->login;
     else credentials = parse_credentials(method.mechanism, method.response);
-    if (credentials.has_error()) return refuse_handshake(credentials.error());
     client_properties_ = std::move(method.client_properties);
     session_.capabilities = capabilities_of(client_properties_);
-    session_.user = credentials->user;
     mechanism_ = std::move(method.mechanism);
+    if (credentials.has_error()) {
+        const AmqpError& error = credentials.error();
+        return error.code == ReplyCode::access_refused ? refuse_login(error.text)
+                                                       : refuse_handshake(error);
+    }
+    session_.user = credentials->user;
     if (external && session_.user.empty()) return refuse_login(peer_.tls->login_fault);
     session_.commands.emplace_back(Login{
         session_.id,

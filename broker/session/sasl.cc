@@ -26,9 +26,12 @@ AmqpResult<Credentials> parse_amqplain(ByteView response) {
     if (table.has_error()) return AmqpError{ReplyCode::syntax_error, "malformed AMQPLAIN response"};
     const auto login = table->find("LOGIN");
     const auto password = table->find("PASSWORD");
-    if (!login || !login->string() || !password || !password->string()) {
+    if (!login || !password) {
         return AmqpError{
             ReplyCode::syntax_error, "AMQPLAIN response is missing LOGIN or PASSWORD"};
+    }
+    if (login->tag != 'S' || password->tag != 'S') {
+        return AmqpError{ReplyCode::access_refused, "LOGIN and PASSWORD have to be long strings"};
     }
     return Credentials{Bytes(*login->string()), Bytes(*password->string())};
 }

@@ -46,6 +46,8 @@ struct SessionContext {
     Bytes user;
     /// Its messages may name another user.
     bool impersonator = false;
+    /// The core answers channel.open.
+    bool channels_limited = false;
     ClientCapabilities capabilities;
     SessionStats stats;
     /// Memory to work in; empty between two uses.

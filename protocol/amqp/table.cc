@@ -1,5 +1,8 @@
 #include "protocol/amqp/table.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "protocol/base/assert.h"
 #include "protocol/base/byte_reader.h"
 #include "protocol/base/byte_writer.h"
@@ -205,6 +208,17 @@ Table& Table::add_timestamp(ByteView name, std::uint64_t value) {
 
 Table& Table::add_table(ByteView name, const Table& value) {
     return add_value(name, {'F', value.bytes()});
+}
+
+Table sorted_by_name(const TableView& table) {
+    std::vector<TableView::Entry> entries;
+    for (const auto& entry : table) entries.push_back(entry);
+    std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
+        return a.first < b.first;
+    });
+    Table out;
+    for (const auto& [name, value] : entries) out.add_value(name, value);
+    return out;
 }
 
 }  // namespace lvt::amqp

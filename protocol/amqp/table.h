@@ -125,6 +125,9 @@ private:
 /// Appends tag, length where the tag has one, and value: an element of an array that is being built.
 void append_value(Bytes& out, const FieldValue& value);
 
+/// The same entries in the order of their names; equal names stay as they stand.
+Table sorted_by_name(const TableView& table);
+
 /// Checks the inside of a table without copying it; the same errors as Table::decode.
 AmqpResult<void> validate_table(ByteView bytes);
 

@@ -181,6 +181,23 @@ TEST_P(AdminBehaviour, LimitsOfUsers) {
         "limit of (1)");
 }
 
+TEST_P(AdminBehaviour, ALimitOnChannelsHoldsForConnectionsThatAreOpen) {
+    add_user("u");
+    SimClient& client = broker_.connect("u", "p", "/");
+    client.open_channel(1);
+    change({PutLimits{true, "u", amqp::Table().add_long("max-channels", 2)}});
+    client.open_channel(2);
+    change({PutLimits{true, "u", {}}});
+    client.open_channel(3);
+    change({PutLimits{true, "u", amqp::Table().add_long("max-channels", 3)}});
+    client.send(4, amqp::ChannelOpen{});
+    EXPECT_EQ(
+        close_text(client),
+        "NOT_ALLOWED - number of channels opened for user 'u' has reached the maximum allowed user "
+        "limit of (3)")
+        << "no open-ok comes before it";
+}
+
 TEST_P(AdminBehaviour, RefusalsSayWhatWasMissing) {
     EXPECT_EQ(change({PutUser{"guest", "", {}}}, Require::absent).outcome, AdminOutcome::exists);
     EXPECT_EQ(change({PutPermissions{"x", "/", "", "", ""}}).outcome, AdminOutcome::no_such_user);

@@ -1,5 +1,6 @@
 // What queues do with limits, times and priorities, in raw methods; every case inline and with three lanes. The exact answers are
 // RabbitMQ's: tests/conformance compares them. Here is what needs a clock or a restart.
+#include "protocol/amqp/properties.h"
 #include "tests/broker/core/sim_broker.h"
 
 #include <gtest/gtest.h>
@@ -25,6 +26,12 @@ protected:
         method.durable = true;
         method.arguments = arguments;
         client.call<amqp::QueueDeclareOk>(1, method);
+    }
+    static void publish_expiring(
+        SimClient& client, ByteView queue, ByteView body, ByteView expiration) {
+        amqp::PropertiesBuilder properties;
+        properties.set_text(amqp::property::kExpiration, expiration);
+        client.publish_with(1, "", queue, properties.build(), body);
     }
     static amqp::Table dead_letters_to(ByteView queue) {
         amqp::Table table;
@@ -60,6 +67,84 @@ TEST_P(QueueFeatures, MessagesExpireOnTimeAndNotBefore) {
     broker.advance(Milliseconds(10));
     EXPECT_EQ(broker.queue("q").messages_ready, 1u);
     EXPECT_EQ(drain(c, "q"), Bodies{"b"});
+}
+
+TEST_P(QueueFeatures, WhatExpiredBehindAnotherIsNotHandedOut) {
+    SimClient& c = client();
+    declare(c, "q", {});
+    publish_expiring(c, "q", "first", "500");
+    publish_expiring(c, "q", "second", "100");
+    broker.run();
+    broker.advance(Milliseconds(200));
+    EXPECT_EQ(broker.queue("q").messages_ready, 2u);
+    c.consume(1, "q", true);
+    EXPECT_EQ(c.take_bodies(), Bodies{"first"});
+}
+
+TEST_P(QueueFeatures, WithoutTimeAMessageIsHandedOutOnce) {
+    SimClient& c = client();
+    declare(c, "q", amqp::Table().add_int("x-message-ttl", 0));
+    c.consume(1, "q");
+    c.publish(1, "", "q", "m");
+    EXPECT_EQ(c.take_bodies(), Bodies{"m"});
+    c.nack(1, 1, false, true);
+    EXPECT_EQ(c.take_bodies(), Bodies{});
+    EXPECT_EQ(broker.queue("q").messages_ready, 0u);
+}
+
+TEST_P(QueueFeatures, BlindCopiesStayBlindOverARestartAndCountWhereAMessageDies) {
+    SimClient& c = client();
+    for (const char* const name : {"dead", "blind"}) c.declare_queue(1, name);
+    amqp::Table arguments;
+    arguments.add_string("x-dead-letter-exchange", "");
+    declare(c, "q", arguments);
+    Bytes keys;
+    amqp::append_value(keys, {'S', "blind"});
+    amqp::Table headers;
+    headers.add_value("BCC", {'A', keys});
+    amqp::PropertiesBuilder properties;
+    properties.set_delivery_mode(amqp::kPersistent).set_headers(headers);
+    c.publish_with(1, "", "q", properties.build(), "m");
+    EXPECT_EQ(drain(c, "blind"), Bodies{"m"});
+    broker.restart();
+    SimClient& again = client();
+    const auto got = again.get(1, "q", false);
+    ASSERT_TRUE(got);
+    EXPECT_EQ(amqp::Properties(got->properties).headers(), ByteView());
+    again.nack(1, 1, false, false);
+    const auto copy = again.get(1, "blind");
+    ASSERT_TRUE(copy);
+    EXPECT_FALSE(amqp::TableView(*amqp::Properties(copy->properties).headers()).find("BCC"));
+}
+
+TEST_P(QueueFeatures, DeathsOfTheOldKindAreCountedTogether) {
+    SimClient& c = client();
+    c.declare_queue(1, "dead");
+    declare(c, "q", dead_letters_to("dead"));
+    const auto death = [](ByteView queue) {
+        return amqp::Table().add_string("queue", queue).add_string("reason", "rejected");
+    };
+    Bytes deaths;
+    for (const char* const queue : {"q", "other", "q", "q"}) {
+        amqp::append_value(deaths, {'F', death(queue).bytes()});
+    }
+    amqp::Table headers;
+    headers.add_value("x-death", {'A', deaths});
+    amqp::PropertiesBuilder properties;
+    properties.set_headers(headers);
+    c.publish_with(1, "", "q", properties.build(), "m");
+    ASSERT_TRUE(c.get(1, "q", false));
+    c.nack(1, 1, false, false);
+    const auto got = c.get(1, "dead");
+    ASSERT_TRUE(got);
+    const amqp::TableView after(*amqp::Properties(got->properties).headers());
+    std::vector<std::pair<Bytes, std::int64_t>> counts;
+    amqp::ArrayView(*after.find("x-death")->array()).for_each([&](const amqp::FieldValue& entry) {
+        const amqp::TableView table(*entry.table());
+        counts.emplace_back(*table.find("queue")->string(), *table.find("count")->integer());
+    });
+    const std::vector<std::pair<Bytes, std::int64_t>> expected = {{"q", 4}, {"other", 1}};
+    EXPECT_EQ(counts, expected);
 }
 
 TEST_P(QueueFeatures, TimeGoesOnWhileTheBrokerIsDown) {

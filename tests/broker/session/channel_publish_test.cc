@@ -201,6 +201,18 @@ TEST_F(ChannelPublish, ReturnGoesOutBeforeItsConfirm) {
     expect_ack(1, false);
 }
 
+TEST_F(ChannelPublish, WhatWasDecidedBeforeAReturnIsToldBeforeIt) {
+    confirm_select();
+    publish(2);
+    confirm(1, 1);
+    give(ReturnMessage{kId, ChannelId(1), amqp::ReplyCode::no_route, message("lost")});
+    confirm(2, 2);
+    expect_ack(1, false);
+    expect<amqp::BasicReturn>(1);
+    EXPECT_EQ(expect_content(1).body, "lost");
+    expect_ack(2, false);
+}
+
 TEST_F(ChannelPublish, NumbersThatWereNeverGivenAreNotConfirmed) {
     confirm_select();
     publish(2);
