@@ -117,6 +117,8 @@ struct Cancel {
     DeliveryIndex encoded = 0;
     Bytes consumer_tag;
     bool no_wait = false;
+    /// What was handed out goes out before the answer; else the core takes back what is not encoded.
+    bool keep = false;
 };
 
 /// basic.recover and recover-async (`no_wait`): requeues what was encoded and not settled; the lane has forgotten those tags.

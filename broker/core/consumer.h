@@ -145,8 +145,6 @@ struct Consumer {
     amqp::Table arguments;
     bool no_ack = false;
     bool exclusive = false;
-    /// It is being cancelled, and gets what is its own by then.
-    bool leaving = false;
     /// x-priority: the highest with credit come first.
     std::int64_t priority = 0;
     /// basic.qos, per consumer; limit 0 = none.

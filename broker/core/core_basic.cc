@@ -24,14 +24,6 @@ AmqpError precondition_failed(Bytes text) {
     return {ReplyCode::precondition_failed, std::move(text)};
 }
 
-/// What came before the cancel is the consumer's own: messages that nobody could take back from it, and room in a window that the
-/// client chose. Not where others are on their way to it, which the lane has dropped.
-bool gets_more_at_cancel(const Consumer& consumer, const Cancel& cancel) {
-    if (consumer.no_ack) return true;
-    return (consumer.prefetch.limit || consumer.channel_credit->limit) &&
-           cancel.encoded == consumer.unacked.next_index();
-}
-
 }  // namespace
 
 void CoreState::perform(Perform& command) {
@@ -179,16 +171,15 @@ void CoreState::perform(Cancel& command) {
     Consumer* const consumer = command.slot ? channel->consumer(command.slot) : nullptr;
     if (consumer) {
         Queue* const queue = consumer->queue;
-        const DeliveryIndex end = consumer->unacked.next_index();
-        if (queue && queue->listed_to_run && gets_more_at_cancel(*consumer, command)) {
-            consumer->leaving = true;
-            run_queue(*queue);
-        }
+        // What came before the cancel is its own: messages, and room in its window.
+        if (command.keep && queue && queue->listed_to_run) run_queue(*queue);
         remove_consumer(*consumer);
         // What never went out is taken back; what is in the client's hands stays there.
         std::vector<QueuedMessage> taken_back;
         std::uint64_t count = 0;
-        consumer->unacked.take_range(command.encoded, end, [&](Unacked&& unacked) {
+        const DeliveryIndex end = consumer->unacked.next_index();
+        const DeliveryIndex from = command.keep ? end : command.encoded;
+        consumer->unacked.take_range(from, end, [&](Unacked&& unacked) {
             unacked.entry.delivered = unacked.was_delivered;
             --unacked.entry.delivery_count;
             ++count;

@@ -19,6 +19,13 @@ void CoreState::perform(Publish& command) {
     ChannelState* const channel = addressed(command.session, command.channel);
     if (!channel || deferred(*channel, command)) return;
     hold_back_if_needed(*channel->session, command.message->persistent());
+    // RabbitMQ stops reading between header and body.
+    if (channel->session->blocked && !command.message->body().empty()) [[unlikely]] {
+        pause(*channel);
+        channel->alarmed = true;
+        channel->deferred.push_front(std::move(command));
+        return;
+    }
     const amqp::Properties properties(command.message->properties());
     if (properties.has(amqp::property::kHeaders | amqp::property::kReplyTo) &&
         !rewrite(*channel, command))
@@ -219,12 +226,17 @@ void CoreState::release_held_back() {
     const bool disk_behind = commits_.unsynced_bytes() > options_.unsynced_bytes_max / 2;
     if (alarm && disk_behind) return;
     any_held_back_ = false;
+    std::vector<ChannelKey> released;
     for (auto& lane : sessions_) {
         for (auto& session : lane) {
             if (!session || !(session->blocked || session->throttled)) continue;
             if (session->blocked && !alarm) {
                 session->blocked = false;
                 effects(session->lane).push_back(Blocked{session->id, {}});
+                for (const auto& [id, channel] : session->channels) {
+                    if (std::exchange(channel->alarmed, false))
+                        released.push_back(key_of(*channel));
+                }
             }
             if (!disk_behind) session->throttled = false;
             if (session->blocked || session->throttled)
@@ -232,6 +244,9 @@ void CoreState::release_held_back() {
             else
                 effects(session->lane).push_back(Throttle{session->id, false});
         }
+    }
+    for (const ChannelKey& key : released) {
+        if (ChannelState* const channel = find_channel(key)) resume(*channel);
     }
 }
 

@@ -26,8 +26,6 @@ struct Deliver {
     ConsumerSlot slot = 0;
     DeliveryIndex index = 0;
     MessagePtr message;
-    /// Handed out as the consumer was cancelled: it goes out before cancel-ok.
-    bool at_cancel = false;
 };
 
 /// Answer to basic.get; goes out at once. Numbered on slot 0 unless no_ack.

@@ -76,6 +76,8 @@ struct ChannelState {
 
     /// An answer is held back (a commit, a read): what comes after it waits, in order.
     bool waiting = false;
+    /// It waits for the end of an alarm, with a publish at the front of what is deferred.
+    bool alarmed = false;
     std::deque<LaneCommand> deferred;
 
     Consumer* consumer(ConsumerSlot slot) const {

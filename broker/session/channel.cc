@@ -77,6 +77,7 @@ void Channel::reset() {
     builder_ = {};
     refusal_.reset();
     last_seqno_ = last_tag_ = 0;
+    prefetch_ = channel_prefetch_ = 0;
     confirms_ = {};
     tags_.clear();
     uncommitted_.clear();
@@ -184,6 +185,8 @@ AmqpResult<void> Channel::on_method(amqp::Method&& any) {
             } else if constexpr (kForCore<M>) {
                 // Numbers count from the select on, whatever is pipelined behind it.
                 if constexpr (std::is_same_v<M, amqp::ConfirmSelect>) confirming_ = true;
+                if constexpr (std::is_same_v<M, amqp::BasicQos>)
+                    (method.global ? channel_prefetch_ : prefetch_) = method.prefetch_count;
                 if constexpr (std::is_same_v<M, amqp::TxSelect>) transactional_ = true;
                 if constexpr (std::is_same_v<M, amqp::TxCommit>) commit_tags();
                 if constexpr (std::is_same_v<M, amqp::TxRollback>) restore_tags();

@@ -25,6 +25,10 @@ struct LaneConsumer {
     };
     State state = State::active;
     bool no_ack = false;
+    /// The client chose how much it has in hand (basic.qos).
+    bool windowed = false;
+    /// Cancelling, and what is on its way to it goes out all the same.
+    bool keeps = false;
     Bytes tag;
     DeliveryEncoder encoder;
     /// Numbered deliveries that have got a tag, and how many of these are settled.
@@ -158,6 +162,9 @@ private:
     std::unique_ptr<amqp::AmqpError> refusal_;
 
     bool confirming_ = false;
+    /// basic.qos: for consumers to come, and for the channel.
+    std::uint16_t prefetch_ = 0;
+    std::uint16_t channel_prefetch_ = 0;
     bool transactional_ = false;
     std::uint64_t last_seqno_ = 0;
     ConfirmTracker confirms_;

@@ -43,6 +43,7 @@ AmqpResult<void> Channel::consume(amqp::BasicConsume&& method) {
     const ConsumerSlot slot = free_slot();
     auto consumer = std::make_unique<LaneConsumer>();
     consumer->no_ack = method.no_ack;
+    consumer->windowed = prefetch_ != 0;
     consumer->tag = method.consumer_tag;
     consumer->encoder = DeliveryEncoder(number_, method.consumer_tag);
     consumers_[slot] = std::move(consumer);
@@ -74,8 +75,11 @@ void Channel::cancel(amqp::BasicCancel&& method) {
         command.slot = slot;
         command.encoded = cancelled.encoded;
         slot_by_tag_.erase(found);
-        // What a no-ack consumer was handed is not the core's any more and cannot be taken back.
-        if (!cancelled.no_ack) session_.pending.drop_slot(id(), slot);
+        // What a no-ack consumer was handed is not the core's any more and cannot be taken back; a window that the client chose
+        // is not much.
+        cancelled.keeps = command.keep =
+            cancelled.no_ack || cancelled.windowed || channel_prefetch_ != 0;
+        if (!cancelled.keeps) session_.pending.drop_slot(id(), slot);
     }
     pending_cancels_.push_back({command.slot, method.no_wait});
     command.consumer_tag = std::move(method.consumer_tag);
@@ -131,7 +135,7 @@ bool Channel::wants(const Deliver& delivery) const {
     const LaneConsumer* const to = consumer(delivery.slot);
     if (!to || state_ != State::open) return false;
     return to->state == LaneConsumer::State::active ||
-           (to->state == LaneConsumer::State::cancelling && (to->no_ack || delivery.at_cancel));
+           (to->state == LaneConsumer::State::cancelling && to->keeps);
 }
 
 void Channel::encode(const Deliver& delivery) {

@@ -30,6 +30,25 @@ def alarm_blocks_a_publisher(t):
 
 
 @case("1.0/alarm", "1.1/blocked", alone=True)
+def alarm_holds_the_publish_that_meets_it(t):
+    """The publish that finds the alarm on is carried out when the alarm is over; one without a body goes through."""
+    channels = [t.connect().channel() for _ in range(3)]
+    for name, channel in zip(("body", "none"), channels):
+        channel.declare(t.q(name))
+    _alarm(t)
+    channels[0].publish("", t.q("body"), "1")
+    channels[0].connection.receive()
+    channels[1].publish("", t.q("none"), "")
+    channels[1].connection.receive()
+    channels[2].until_ready(t.q("none"), 1)
+    channels[2].get(t.q("body"))
+    t.ctl("set_vm_memory_high_watermark", "0.4")
+    for channel in channels[:2]:
+        channel.connection.receive()
+    channels[2].until_ready(t.q("body"), 1)
+
+
+@case("1.0/alarm", "1.1/blocked", alone=True)
 def alarm_lets_consumers_go_on(t):
     """A connection that does not publish is neither told nor held."""
     channel = t.connect().channel(awaits_confirms=True)

@@ -438,11 +438,11 @@ TEST_P(Behaviour, AlarmsHoldPublishersAndTellThem) {
     EXPECT_EQ(publisher.expect<amqp::ConnectionBlocked>().reason, "low on memory");
     publisher.publish(1, "", "q", "held");
     consumer.consume(1, "q", true);
-    EXPECT_EQ(consumer.take_bodies(), (std::vector<Bytes>{"before", "during"}));
+    EXPECT_EQ(consumer.take_bodies(), (std::vector<Bytes>{"before"}));
     broker.core().on_alarm({}, broker.clock().now());
     broker.advance(Milliseconds{10});
     publisher.expect<amqp::ConnectionUnblocked>();
-    EXPECT_EQ(consumer.take_bodies(), (std::vector<Bytes>{"held"}));
+    EXPECT_EQ(consumer.take_bodies(), (std::vector<Bytes>{"during", "held"}));
 }
 
 TEST_P(Behaviour, ConsumersThatShareAWindowTakeTurns) {
@@ -474,13 +474,11 @@ TEST_P(Behaviour, AWindowFreedBeforeACancelIsFilledOnceMore) {
     EXPECT_EQ(c.take_bodies(), (std::vector<Bytes>{"a", "b"}));
     c.ack(1, 1);
     c.send(1, amqp::BasicCancel{"ctag", false});
-    std::vector<Bytes> seen = c.take_bodies();
-    // With a lane apart it may be on its way to there still, and is taken back.
-    if (GetParam().lanes == 0) {
-        EXPECT_EQ(seen, std::vector<Bytes>{"c"});
-    }
-    while (const auto got = c.get(1, "q")) seen.push_back(got->body);
-    EXPECT_EQ(seen, (std::vector<Bytes>{"c", "d"}));
+    EXPECT_EQ(c.next().body, "c");
+    c.expect<amqp::BasicCancelOk>();
+    c.ack(1, 3, true);
+    EXPECT_EQ(c.get(1, "q")->body, "d");
+    EXPECT_FALSE(c.get(1, "q"));
 }
 
 TEST_P(Behaviour, ANoAckConsumerGetsWhatCameBeforeItsCancel) {
