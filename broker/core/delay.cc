@@ -41,7 +41,9 @@ MessagePtr after_delay(MessagePool& pool, const Message& message) {
     }
     amqp::PropertiesBuilder changed(before);
     changed.set_headers(headers);
-    return with_properties(pool, message, changed.build());
+    MessagePtr copy = with_properties(pool, message, changed.build());
+    if (message.hides_bcc()) copy.mutable_get()->hide_bcc();
+    return copy;
 }
 
 }  // namespace lvt::broker

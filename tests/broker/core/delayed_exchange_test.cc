@@ -81,6 +81,23 @@ TEST_P(DelayedExchange, RoutesInTheOrderInWhichMessagesAreDue) {
     EXPECT_EQ(drain(c), Bodies{"slow"});
 }
 
+TEST_P(DelayedExchange, BlindCopiesWaitTooAndStayBlind) {
+    SimClient& c = client();
+    declare(c);
+    Bytes keys;
+    amqp::append_value(keys, {'S', "key"});
+    amqp::Table headers;
+    headers.add_value("BCC", {'A', keys}).add_int("x-delay", 100);
+    c.publish_with(1, "later", "nowhere", properties(headers), "m");
+    broker.run();
+    broker.advance(Milliseconds(200));
+    const auto got = c.get(1, "q");
+    ASSERT_TRUE(got);
+    EXPECT_EQ(
+        amqp::Properties(got->properties).headers(),
+        amqp::Table().add_int("x-delay", -100).bytes());
+}
+
 TEST_P(DelayedExchange, TellsHowLongTheMessageWaited) {
     SimClient& c = client();
     declare(c);
