@@ -188,8 +188,8 @@ class ProxyBeforeTls(BrokerCase):
 
 
 @needs_own_broker
-class LimitsBeforeLogin(BrokerCase):
-    settings = ("pre_login.connections_per_source_max=5", "handshake_timeout=2000")
+class LimitOfASource(BrokerCase):
+    settings = ("pre_login.connections_per_source_max=5", "handshake_timeout=120000")
 
     def test_a_source_has_so_many_and_others_are_served(self):
         held = [dial(self.broker.port, "127.0.0.9") for _ in range(5)]
@@ -205,6 +205,11 @@ class LimitsBeforeLogin(BrokerCase):
         connections = [RawConnection(self.broker.host_port) for _ in range(12)]
         for connection in connections:
             connection.close()
+
+
+@needs_own_broker
+class SlowLoris(BrokerCase):
+    settings = ("handshake_timeout=8000",)
 
     def test_slow_loris_ends_at_the_handshakes_limit(self):
         clients = [dial(self.broker.port, f"127.0.1.{i}") for i in range(1, 60)]

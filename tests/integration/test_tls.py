@@ -29,6 +29,7 @@ class TlsCase(BrokerCase):
         self.authority = certificates.Authority(Path(certificate_directory.name))
         self.settings = certificates.settings(
             *self.authority.issue("server"), f"ssl_options.cacertfile={self.authority.file}",
+            "ssl_handshake_timeout=60000", "handshake_timeout=60000",
             *self.more_settings)
         self.prepare()
         super().setUp()
