@@ -7,6 +7,7 @@
 #include "broker/app/broker_control.h"
 #include "broker/management/definitions.h"
 #include "broker/app/durable_storage.h"
+#include "broker/app/prometheus_server.h"
 #include "broker/config/text_file.h"
 #include "protocol/base/assert.h"
 
@@ -154,7 +155,13 @@ Result<void> Application::make_entrance() {
 
 Result<void> Application::bind_listeners() {
     LVT_TRY(bind(options_.config.listeners, false));
-    return bind(options_.config.tls_listeners, true);
+    LVT_TRY(bind(options_.config.tls_listeners, true));
+    if (!options_.config.prometheus.listener) return {};
+    Result<std::unique_ptr<PrometheusServer>> prometheus =
+        PrometheusServer::bind(options_.config, clock_, log_);
+    if (prometheus.has_error()) return prometheus.error();
+    prometheus_ = std::move(*prometheus);
+    return {};
 }
 
 Result<void> Application::bind(const std::vector<ListenAddress>& addresses, bool tls) {
@@ -264,6 +271,12 @@ void Application::run() {
     const std::lock_guard lock(mutex_);
     running_ = true;
     core_thread_->loop().post([this] { accept_connections(); });
+    if (!prometheus_) return;
+    prometheus_->start(
+        {options_.config, *core_, *core_thread_, *watch_, clock_, log_,
+         control_ ? control_->pids()
+                  : PidNames::of_process(options_.config.node_name, clock_.now().wall)},
+        [this](Error error) { fail(std::move(error)); });
 }
 
 void Application::accept_connections() {
@@ -357,6 +370,10 @@ void Application::fail(Error error) {
     if (options_.on_fatal) options_.on_fatal(std::move(error));
 }
 
+std::string Application::prometheus_listener() const {
+    return prometheus_ ? prometheus_->name() : std::string();
+}
+
 bool Application::failed() const {
     const std::lock_guard lock(mutex_);
     return failed_;
@@ -367,6 +384,7 @@ void Application::stop() {
         const std::lock_guard lock(mutex_);
         if (!std::exchange(running_, false)) return;
     }
+    if (prometheus_) prometheus_->stop();
     if (!failed()) stop_gracefully();
     if (handshakes_) handshakes_->stop_and_join();
     for (const auto& lane : lanes_) lane->stop_when_drained();

@@ -21,6 +21,7 @@
 namespace lvt::broker {
 
 class BrokerControl;
+class PrometheusServer;
 
 struct ApplicationOptions {
     Config config;
@@ -49,6 +50,8 @@ public:
     const Config& config() const { return options_.config; }
     /// Those without TLS first, in the order of the configuration, with their real ports.
     const std::vector<std::shared_ptr<Listener>>& listeners() const { return listeners_; }
+    /// Where Prometheus finds the metrics: "127.0.0.1:15692"; empty: nowhere.
+    std::string prometheus_listener() const;
     /// True once something has ended it for good.
     bool failed() const;
 
@@ -81,6 +84,7 @@ private:
     LogSink& log_;
     SystemClock clock_;
     SystemRandom random_;
+    std::unique_ptr<PrometheusServer> prometheus_;  // what waits in the core's loop may hold its sockets
     std::unique_ptr<Core> core_;
     std::unique_ptr<CoreThread> core_thread_;
     std::shared_ptr<storage::DurableStore> store_;  // its threads post to core_thread_

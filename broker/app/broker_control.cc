@@ -21,11 +21,6 @@ namespace {
 /// Exit codes of rabbitmqctl.
 constexpr int kUsage = 64;
 
-PidNames pid_names(const Config& config, const Clock& clock) {
-    const auto started = std::chrono::duration_cast<std::chrono::seconds>(clock.now().wall);
-    return {config.node_name, static_cast<std::uint64_t>(started.count())};
-}
-
 }  // namespace
 
 class BrokerControl::Handler final : public ControlHandler {
@@ -42,7 +37,7 @@ public:
           listeners_(listeners),
           on_stop_requested_(std::move(hooks.on_stop_requested)),
           certificates_(std::move(hooks.certificates)),
-          pids_(pid_names(config, clock)),
+          pids_(PidNames::of_process(config.node_name, clock.now().wall)),
           lists_(core, thread.loop(), pids_),
           operate_(
               thread, watch, pids_, config.memory_total_bytes,
@@ -56,6 +51,8 @@ public:
         done(answer(verb));
         if (verb == "stop" && on_stop_requested_) on_stop_requested_();
     }
+
+    const PidNames& pids() const { return pids_; }
 
     std::unique_ptr<ControlServer> server;
 
@@ -146,6 +143,8 @@ private:
 
 BrokerControl::BrokerControl() = default;
 BrokerControl::~BrokerControl() = default;
+
+const PidNames& BrokerControl::pids() const { return handler_->pids(); }
 
 Result<std::unique_ptr<BrokerControl>> BrokerControl::open(
     const Config& config, const Core& core, CoreThread& thread, const Clock& clock,

@@ -9,6 +9,7 @@
 #include "broker/app/resource_watch.h"
 #include "broker/config/config.h"
 #include "broker/core/core.h"
+#include "broker/management/pid_names.h"
 #include "broker/net/core_thread.h"
 #include "broker/net/listener.h"
 #include "broker/net/tls_context.h"
@@ -33,6 +34,8 @@ public:
         const Config& config, const Core& core, CoreThread& thread, const Clock& clock,
         ResourceWatch& watch, const std::vector<std::shared_ptr<Listener>>& listeners,
         LogSink& log, ControlHooks hooks);
+    /// The names that it gives to connections and channels.
+    const PidNames& pids() const;
     /// When the loop does not run any more.
     ~BrokerControl();
 

@@ -67,6 +67,8 @@ private:
 void announce(const Application& application) {
     for (const auto& listener : application.listeners())
         fmt::print("listening {}://{}\n", listener->tls() ? "amqps" : "amqp", listener->name());
+    if (const std::string name = application.prometheus_listener(); !name.empty())
+        fmt::print("listening prometheus://{}\n", name);
     fmt::print("Server startup complete; 0 plugins started.\n");
     std::fflush(stdout);
     notify_service_manager("READY=1");

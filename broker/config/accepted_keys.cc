@@ -153,7 +153,7 @@ constexpr std::string_view kTracing[] = {"event_exchange.*", "message_intercepto
 constexpr LaterPart kLater[] = {
     {"trust in another form", "PEM files of ssl_options are read and nothing else", kTrust},
     {"the HTTP API", "no management listener is opened", kManagement},
-    {"Prometheus", "no metrics listener is opened", kPrometheus},
+    {"metrics over TLS and with a login", "prometheus.tcp.port serves them", kPrometheus},
     {"clustering", "the node runs alone", kClustering},
     {"definitions from elsewhere", "only load_definitions is imported", kDefinitions},
     {"any other protocol", "listeners speak AMQP 0-9-1 alone", kProtocols},

@@ -90,6 +90,16 @@ struct StorageOverrides {
     std::uint64_t cache_bytes = 0;
 };
 
+/// Where Prometheus finds the metrics.
+struct PrometheusConfig {
+    /// Nothing: no port is opened.
+    std::optional<ListenAddress> listener;
+    /// Without a slash at its end.
+    std::string path = "/metrics";
+    /// There are the metrics of single objects, not only below /per-object.
+    bool per_object = false;
+};
+
 /// One value with where it came from, for `leveret config`.
 struct Setting {
     std::string key;
@@ -154,6 +164,7 @@ struct Config {
     std::uint32_t poison_max_returns = 5;
 
     LogConfig log;
+    PrometheusConfig prometheus;
 
     /// Every key with its effective value, sorted by key. Secrets are masked.
     std::vector<Setting> settings;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <vector>
 
 namespace lvt::broker {
 namespace {
@@ -219,6 +220,7 @@ std::span<const KeyRule> key_rules() {
     static const std::vector<KeyRule> kAll = [] {
         std::vector<KeyRule> all(std::begin(kRules), std::end(kRules));
         for (const KeyRule& rule : security_key_rules()) all.push_back(rule);
+        for (const KeyRule& rule : prometheus_key_rules()) all.push_back(rule);
         return all;
     }();
     return kAll;
@@ -230,6 +232,8 @@ std::string canonical_key(std::string_view key) {
         {"product.name", "server.product"},
         {"product.version", "server.version"},
         {"log.level", "log.default.level"},
+        {"prometheus.listener.port", "prometheus.tcp.port"},
+        {"prometheus.listener.ip", "prometheus.tcp.ip"},
     };
     for (const auto& [alias, meant] : kAliases)
         if (alias == key) return std::string{meant};

@@ -49,6 +49,8 @@ struct Draft {
     std::uint64_t memory_override = 0;
     bool linger = false;
     int linger_timeout_s = 0;
+    std::optional<std::uint16_t> prometheus_port;
+    std::string prometheus_ip;
     std::optional<LogLevel> log_level;
     std::string log_dir;
     std::string log_file;
@@ -79,6 +81,8 @@ struct KeyRule {
 [[nodiscard]] std::span<const KeyRule> key_rules();
 /// Those of security, which are among them.
 [[nodiscard]] std::span<const KeyRule> security_key_rules();
+/// Those of the metrics' listener.
+[[nodiscard]] std::span<const KeyRule> prometheus_key_rules();
 
 /// Some keys have a second name; this is the first one.
 [[nodiscard]] std::string canonical_key(std::string_view key);

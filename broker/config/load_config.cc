@@ -103,7 +103,7 @@ private:
         const Assignment& given) {
         if (sources_.ephemeral && given.level != Level::set && given.level != Level::fallback &&
             (rule.group == Group::listeners || rule.group == Group::tls_listeners ||
-             key == "data_dir"))
+             key == "data_dir" || key.starts_with("prometheus.tcp.")))
             return {};
         displace(rule, given.level);
         const Expected expected = rule.take(draft_, name, given.value);
@@ -185,6 +185,7 @@ private:
             draft_.default_user_tags.begin(), draft_.default_user_tags.end());
         if (draft_.linger) config().tcp.linger_s = draft_.linger_timeout_s;
         if (config().channel_max == 0) config().channel_max = 65535;
+        finish_prometheus();
         finish_identity();
         finish_limits();
         finish_log();
@@ -228,6 +229,14 @@ private:
         if (!config().server.cluster_name.empty()) return;
         config().server.cluster_name = config().node_name;
         settings_["cluster_name"] = {"cluster_name", config().node_name, "default"};
+    }
+
+    void finish_prometheus() {
+        if (!draft_.prometheus_port) return;
+        const std::string everywhere = sources_.ephemeral ? "127.0.0.1" : "::";
+        config().prometheus.listener = {
+            draft_.prometheus_ip.empty() ? everywhere : draft_.prometheus_ip,
+            *draft_.prometheus_port};
     }
 
     void finish_limits() {

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -154,6 +155,21 @@ std::uint64_t memory_available_bytes(const fs::path& root) {
 
 std::uint64_t anonymous_memory_bytes(const fs::path& root) {
     return kilobyte_line(text_of(under(root, "/proc/self/status")), "RssAnon:").value_or(0);
+}
+
+std::uint64_t open_files() {
+    std::error_code error;
+    std::uint64_t count = 0;
+    for (auto at = std::filesystem::directory_iterator("/proc/self/fd", error);
+         !error && at != std::filesystem::directory_iterator(); at.increment(error))
+        ++count;
+    // One is the directory's own.
+    return count > 0 ? count - 1 : 0;
+}
+
+std::uint64_t open_files_max() {
+    rlimit limit{};
+    return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
 }
 
 Result<Volume> volume_of(const fs::path& directory) {

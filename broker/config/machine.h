@@ -26,6 +26,10 @@ struct Machine {
 /// times a second at most.
 [[nodiscard]] std::uint64_t anonymous_memory_bytes(const std::filesystem::path& root = {});
 
+/// File descriptors that this process has open, and how many it may have. 0 where unknown.
+[[nodiscard]] std::uint64_t open_files();
+[[nodiscard]] std::uint64_t open_files_max();
+
 struct Volume {
     std::uint64_t total_bytes = 0;
     /// What an unprivileged process may still use.

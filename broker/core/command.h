@@ -2,6 +2,7 @@
 #pragma once
 
 #include "broker/core/message.h"
+#include "broker/core/message_stats.h"
 #include "protocol/amqp/method.h"
 #include "protocol/amqp/table.h"
 #include "protocol/base/strong_id.h"
@@ -58,6 +59,8 @@ struct Login {
     bool internal = false;
     /// The certificate is the proof, there is no password (EXTERNAL).
     bool by_certificate = false;
+    /// What its lane counts in; null where nobody does.
+    std::shared_ptr<const ConnectionStats> stats;
 };
 
 /// connection.open. Answer: VhostOpened or SessionFailed.

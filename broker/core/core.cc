@@ -28,6 +28,9 @@ std::optional<Milliseconds> Core::next_deadline() const { return state_->next_de
 void Core::begin_stop(Time now) { state_->begin_stop(now); }
 bool Core::stopped() const { return state_->stopped(); }
 bool Core::set_tracing(ByteView vhost, bool on) { return state_->set_tracing(vhost, on); }
+BrokerReading Core::stats() const { return state_->stats(); }
+ObjectTotals Core::object_totals() const { return state_->object_totals(); }
+const BrokerStats& Core::counters() const { return state_->counters(); }
 CoreStatus Core::status() const { return state_->status(); }
 std::vector<QueueListing> Core::list_queues(ByteView vhost) const {
     return state_->list_queues(vhost);
@@ -62,6 +65,7 @@ void CoreState::apply(LaneIndex lane, CommandBatch& batch, Time now) {
     now_ = now;
     if (!turn_began_) turn_began_ = now.wall;
     lane_ = lane;
+    sampler_.note_activity(now.monotonic);
     for (LaneCommand& command : batch) {
         std::visit([&](auto& c) { perform(c); }, command);
     }
@@ -91,6 +95,7 @@ void CoreState::on_timer(Time now) {
     now_ = now;
     run_slow_start();
     run_queue_timers();
+    if (sampler_.next() && *sampler_.next() <= now.monotonic) take_samples();
 }
 
 /// Every event source ends here. Hand-outs come first: what is settled by them need not be written.
@@ -123,6 +128,9 @@ std::optional<Milliseconds> CoreState::next_deadline() const {
     if (!queue_timers_.empty()) {
         const Milliseconds queue = queue_timers_.begin()->first;
         deadline = deadline ? std::min(*deadline, queue) : queue;
+    }
+    if (const auto samples = sampler_.next()) {
+        deadline = deadline ? std::min(*deadline, *samples) : *samples;
     }
     return deadline;
 }

@@ -7,6 +7,7 @@
 
 #include "broker/core/core_options.h"
 #include "broker/core/listing.h"
+#include "broker/core/stats_reading.h"
 #include "broker/core/turn.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log_sink.h"
@@ -21,7 +22,7 @@ namespace lvt::broker {
 
 class CoreState;
 class Topology;
-struct SessionState;
+struct BrokerStats;
 
 class Core {
 public:
@@ -64,6 +65,11 @@ public:
     bool set_tracing(ByteView vhost, bool on);
 
     CoreStatus status() const;
+    /// message_stats, queue totals and churn of the whole broker. O(virtual hosts).
+    BrokerReading stats() const;
+    ObjectTotals object_totals() const;
+    /// What only metrics show. Until the core is gone.
+    const BrokerStats& counters() const;
     /// An empty result where there is no such virtual host.
     std::vector<QueueListing> list_queues(ByteView vhost) const;
     /// By lane and slot; null where none is. Until the next turn.

@@ -160,11 +160,12 @@ void CoreState::define(DeleteVhost& command) {
         for (auto& session : lane) {
             if (!session || session->vhost != vhost) continue;
             force_close(*session, fmt::format("vhost '{}' is deleted", command.name));
-            session->vhost = nullptr;
+            leave(*session);
         }
     }
     while (!vhost->queues().empty()) delete_queue(*vhost->queues().begin()->second);
     for (const auto& [name, exchange] : vhost->exchanges()) forget_delay_queue(*exchange);
+    stats_.deleted_vhosts += vhost->stats;
     change(command, true);
 }
 
@@ -202,6 +203,8 @@ void CoreState::define(PutQueue& command) {
     if (topology_.find_vhost(command.vhost)->find_queue(command.name)) return;
     command.uid = topology_.next_queue_uid();
     command.exclusive = false;
+    ++stats_.queues_declared;
+    ++stats_.queues_created;
     change(command, command.durable);
 }
 

@@ -185,6 +185,7 @@ void CoreState::perform(Cancel& command) {
             ++count;
             if (!queue) return;
             --queue->unacked;
+            count_taken_back(*queue, *channel, unacked.was_delivered);
             taken_back.push_back(std::move(unacked.entry));
         });
         if (queue) give_back(*queue, std::move(taken_back));
@@ -253,6 +254,7 @@ Done CoreState::basic(ChannelState& channel, const amqp::BasicGet& method) {
     }
     touch(queue);
     if (queue.machine.ready() == 0) {
+        count_get_empty(queue, channel);
         reply(channel, amqp::BasicGetEmpty{});
         return {};
     }
@@ -278,7 +280,7 @@ Done CoreState::basic(ChannelState& channel, const amqp::BasicGet& method) {
 
 void CoreState::hand_to_get(ChannelState& channel, Queue& queue, bool no_ack) {
     QueuedMessage entry = *queue.machine.take();
-    ++delivered_;
+    count_got(queue, channel, no_ack, entry.delivered);
     GotMessage got{channel.session->id, channel.id, entry.delivered, no_ack, 0, 0, MessagePtr{}};
     got.message = queue.settings.type == QueueType::quorum ? with_delivery_count(entry)
                                                            : as_seen(entry.message);

@@ -180,12 +180,16 @@ bool goes_round(TableView headers, ByteView queue) {
 }  // namespace
 
 void CoreState::discard(Queue& queue, QueuedMessage entry, DeathReason reason) {
-    if (queue.settings.dead_letter_exchange) dead_letter(queue, *entry.message, reason);
+    if (queue.settings.dead_letter_exchange)
+        dead_letter(queue, *entry.message, reason);
+    else
+        count_death(queue, reason, false);
     settle_on_disk(queue, entry.seq, *entry.message);
 }
 
 /// The copy and the settle of the original stand in one commit (design rule 10).
 void CoreState::dead_letter(Queue& queue, const Message& message, DeathReason reason) {
+    count_death(queue, reason, true);
     VirtualHost& vhost = *queue.vhost;
     const Bytes exchange_name = *queue.settings.dead_letter_exchange;
     Exchange* const exchange = exchange_name.empty() ? nullptr : vhost.find_exchange(exchange_name);

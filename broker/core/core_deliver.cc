@@ -72,7 +72,8 @@ void CoreState::hand_out(Queue& queue) {
         ChannelState& channel = *consumer.channel;
         SessionState& session = *channel.session;
         QueuedMessage& entry = hand_out->entry;
-        consumer.served_at = ++delivered_;
+        consumer.served_at = ++hand_outs_;
+        count_consumed(queue, channel, consumer.no_ack, entry.delivered);
         Deliver deliver{
             session.id,
             channel.id,
@@ -122,6 +123,10 @@ void CoreState::settle(ChannelState& channel, Settle& command) {
     Queue* queue = nullptr;
     std::vector<QueuedMessage> returned;
     std::uint64_t count = 0;
+    std::uint64_t acked = 0;
+    const auto flush_acked = [&] {
+        if (queue && acked) count_acked(*queue, channel, std::exchange(acked, 0));
+    };
     const auto flush_returned = [&] {
         if (queue && !returned.empty()) give_back(*queue, std::exchange(returned, {}));
     };
@@ -129,6 +134,7 @@ void CoreState::settle(ChannelState& channel, Settle& command) {
         ++count;
         if (!queue || queue->uid != unacked.queue) {
             flush_returned();
+            flush_acked();
             queue = topology_.find_queue(unacked.queue);
         }
         if (command.outcome == Outcome::ack) {
@@ -144,11 +150,13 @@ void CoreState::settle(ChannelState& channel, Settle& command) {
             --queue->unacked;
             discard(*queue, std::move(unacked.entry), DeathReason::rejected);
         } else {
+            ++acked;
             done_with(*queue, unacked.entry);
         }
         if (queue->persistent) channel.last_ticket = commits_.ticket();
     });
     flush_returned();
+    flush_acked();
     if (!consumer) return;
     consumer->prefetch.give_back(count);
     consumer->slow_start.on_settled(count, consumer->prefetch.used);
@@ -228,8 +236,9 @@ bool CoreState::counts_as_failed(const ChannelState& channel, const Unacked& una
 }
 
 void CoreState::return_all(ChannelState& channel, UnackedList& list, DeliveryIndex encoded) {
-    take_back(list, {0, list.next_index()}, [&](Unacked& unacked) {
+    take_back(list, {0, list.next_index()}, [&](Queue& queue, Unacked& unacked) {
         if (unacked.index >= encoded) {
+            count_taken_back(queue, channel, unacked.was_delivered);
             unacked.entry.delivered = unacked.was_delivered;
             --unacked.entry.delivery_count;
         } else if (counts_as_failed(channel, unacked)) {
@@ -239,7 +248,7 @@ void CoreState::return_all(ChannelState& channel, UnackedList& list, DeliveryInd
 }
 
 void CoreState::return_range(UnackedList& list, DeliveryRange range) {
-    take_back(list, range, [](Unacked&) {});
+    take_back(list, range, [](Queue&, Unacked&) {});
 }
 
 template <class Adjust>
@@ -249,7 +258,7 @@ void CoreState::take_back(UnackedList& list, DeliveryRange range, Adjust&& adjus
         Queue* const queue = topology_.find_queue(unacked.queue);
         if (!queue) return;
         --queue->unacked;
-        adjust(unacked);
+        adjust(*queue, unacked);
         returned[queue->uid].push_back(std::move(unacked.entry));
     });
     for (auto& [uid, entries] : returned) give_back(*topology_.find_queue(uid), std::move(entries));
@@ -302,6 +311,7 @@ void CoreState::on_read(storage::ColdBatch batch) {
     if (!queue) return;
     queue->reading = false;
     QueueDurability& disk = queue->disk;
+    stats_.disk_reads += batch.messages.size();
     std::vector<QueuedMessage> entries;
     for (storage::StoredMessage& stored : batch.messages) {
         if (disk.settled.contains(stored.seq)) continue;

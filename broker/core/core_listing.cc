@@ -21,8 +21,9 @@ CoreStatus CoreState::status() const {
             status.messages_unacknowledged += queue->unacked;
         }
     }
-    status.messages_published = published_;
-    status.messages_delivered = delivered_;
+    const StatsReading messages = stats().messages;
+    status.messages_published = messages.value("publish");
+    status.messages_delivered = messages.value("deliver_get");
     status.resident_bytes = topology_.resident_bytes();
     status.durable_lsn = commits_.durable_lsn().value();
     status.memory_alarm = alarm_.memory;

@@ -46,13 +46,14 @@ void CoreState::publish(ChannelState& channel, Publish& command) {
 }
 
 bool CoreState::publish_to(const Route& route, ChannelState& channel, Publish& command) {
-    ++published_;
     Message& message = *command.message.mutable_get();
     message.set_published_at_ms(wall_ms());
+    count_published(route, channel, command);
     if (any_traced_) trace_published(channel, message, route);
     const bool replied =
         (route.queues.empty() || command.more_keys) && deliver_replies(channel, command);
     if (route.queues.empty()) {
+        if (!replied) count_unroutable(channel, command.mandatory);
         if (command.mandatory && !replied) {
             effects(channel.session->lane)
                 .push_back(ReturnMessage{
@@ -78,6 +79,7 @@ bool CoreState::publish_to(const Route& route, ChannelState& channel, Publish& c
         if (!targets_.empty()) {
             commits_.add_message(
                 command.message, targets_, now_.monotonic + options_.publish_interval);
+            ++stats_.disk_writes;
             channel.last_ticket = commits_.ticket();
         }
     }
@@ -106,6 +108,7 @@ bool CoreState::offer(Queue& queue, MessagePtr message) {
         if (dead_letters) dead_letter(queue, *message, DeathReason::maxlen);
         return false;
     }
+    ++queue.stats.publish;
     enqueue(queue, std::move(message));
     return true;
 }
@@ -175,6 +178,7 @@ bool CoreState::enqueue(Queue& queue, MessagePtr message) {
 void CoreState::confirm(ChannelState& channel, std::uint64_t seqno, bool when_durable) {
     SessionState& session = *channel.session;
     if (!when_durable) {
+        count_confirmed(channel, 1);
         EffectBatch& batch = effects(session.lane);
         auto* const last = batch.empty() ? nullptr : std::get_if<Confirm>(&batch.back());
         if (last && last->session == session.id && last->channel == channel.id && !last->nack &&

@@ -66,7 +66,7 @@ bool CoreState::deliver_reply(const VirtualHost& vhost, ByteView name, const Mes
     SessionState& session = *channel->session;
     if (session.delivery_credit.used > kReplyBytesMax) return false;
     session.delivery_credit.take(message->charge());
-    ++delivered_;
+    count_reply(*channel);
     effects(session.lane)
         .push_back(Deliver{
             session.id,

@@ -57,10 +57,13 @@ void CoreState::perform(Login& command) {
         session->mechanism = command.mechanism;
         session->peer = command.peer;
         session->local = command.local;
+        session->stats =
+            command.stats ? std::move(command.stats) : std::make_shared<const ConnectionStats>();
         session->connected_at = now_.wall;
         session->internal = command.internal;
         slots[command.session.slot] = std::move(session);
     }
+    ++(decided.accepted ? stats_.auth_attempts_succeeded : stats_.auth_attempts_failed);
     effects(lane_).push_back(std::move(decided));
 }
 
@@ -94,7 +97,7 @@ void CoreState::perform(OpenVhost& command) {
             ReplyCode::connection_forced,
             "broker forced connection closure with reason 'shutdown'");
     }
-    session->vhost = vhost;
+    join(*session, *vhost);
     session->client_properties = std::move(command.client_properties);
     session->tls = std::move(command.tls);
     session->channel_max = command.channel_max;
@@ -113,7 +116,8 @@ void CoreState::perform(OpenChannel& command) {
         effects(lane_).push_back(SessionFailed{session->id, limit.error()});
         return;
     }
-    auto channel = std::make_unique<ChannelState>();
+    auto channel =
+        std::make_unique<ChannelState>(session->internal ? internal_channels_ : stats_.channels);
     channel->session = session;
     channel->id = command.channel;
     channel->incarnation = ++last_incarnation_;
@@ -205,7 +209,9 @@ void CoreState::finish_session(SessionState& session, Ticket ticket) {
 }
 
 void CoreState::forget_session(const ChannelKey& key) {
-    sessions_[key.lane][key.session.slot].reset();
+    std::unique_ptr<SessionState>& session = sessions_[key.lane][key.session.slot];
+    leave(*session);
+    session.reset();
     effects(key.lane).push_back(SessionClosed{key.session});
 }
 
@@ -290,7 +296,9 @@ bool CoreState::run_waiters() {
 void CoreState::run(Waiter& waiter) {
     const ChannelKey& key = waiter.channel;
     if (auto* const run = std::get_if<Waiter::ConfirmRun>(&waiter.action)) {
-        if (!find_channel(key)) return;
+        ChannelState* const channel = find_channel(key);
+        if (!channel) return;
+        count_confirmed(*channel, run->last - run->first + 1);
         effects(key.lane).push_back(
             Confirm{key.session, key.channel, false, run->first, run->last});
     } else if (auto* const held = std::get_if<Waiter::HeldReply>(&waiter.action)) {

@@ -16,60 +16,22 @@
 //   core_admin.cc      what administrators ask
 //   core_limits.cc     limits of virtual hosts and users, topic permissions
 //   core_operate.cc    what operators ask
+//   core_stats.cc      what is counted
 //   core_recovery.cc   what the store tells at start, snapshots, clean stop
 #pragma once
 
 #include "broker/core/commit_builder.h"
 #include "broker/core/core.h"
 #include "broker/core/session_state.h"
+#include "broker/core/stats_sampler.h"
 #include "broker/core/topology.h"
+#include "broker/core/waiter.h"
 
 #include <set>
 #include <unordered_map>
 #include <variant>
 
 namespace lvt::broker {
-
-/// What happens when a ticket is durable.
-struct Waiter {
-    Ticket ticket;
-    ChannelKey channel;
-    struct ConfirmRun {
-        std::uint64_t first;
-        std::uint64_t last;
-    };
-    /// An answer, after which the channel goes on.
-    struct HeldReply {
-        std::unique_ptr<amqp::Method> method;
-    };
-    struct ChannelDone {};
-    struct SessionDone {};
-    /// Messages of the queue may be handed out.
-    struct QueueOpened {
-        storage::QueueUid queue;
-    };
-    /// The settles that empty the store's part of the queue.
-    struct Reclaim {
-        ReclaimRequest request;
-    };
-    struct Administered {
-        AdminAnswer answer;
-    };
-    /// Its consumer learns that the queue has gone.
-    struct ConsumerGone {
-        ConsumerCancelled effect;
-    };
-    struct SnapshotReady {
-        std::unique_ptr<storage::StateSnapshot> snapshot;
-    };
-    std::variant<
-        ConfirmRun, HeldReply, ChannelDone, SessionDone, QueueOpened, Reclaim, ConsumerGone,
-        Administered, SnapshotReady>
-        action;
-};
-
-/// Why a queue gives a message up; RabbitMQ's words in x-death.
-enum class DeathReason { rejected, expired, maxlen, delivery_limit };
 
 using Done = amqp::AmqpResult<void>;
 
@@ -109,6 +71,11 @@ public:
 
     // core_trace.cc
     bool set_tracing(ByteView vhost, bool on);
+
+    // core_stats.cc
+    BrokerReading stats() const;
+    ObjectTotals object_totals() const;
+    const BrokerStats& counters() const { return stats_; }
 
     // core_listing.cc
     CoreStatus status() const;
@@ -169,6 +136,24 @@ private:
     /// Wall clock, milliseconds since 1970.
     std::uint64_t wall_ms() const { return static_cast<std::uint64_t>(now_.wall.count()); }
     EffectBatch& effects(LaneIndex lane) { return output_.effects[lane]; }
+
+    // core_stats.cc
+    /// The connection is one of the virtual host's from here on; leave() ends that.
+    void join(SessionState& session, VirtualHost& vhost);
+    void leave(SessionState& session);
+    /// What a queue hands out; `no_ack` as the consumer or basic.get says.
+    static void count_consumed(Queue& queue, ChannelState& channel, bool no_ack, bool redelivered);
+    /// It was never sent. `was_redelivered`: it was to be, with that flag.
+    static void count_taken_back(Queue& queue, ChannelState& channel, bool was_redelivered);
+    static void count_got(Queue& queue, ChannelState& channel, bool no_ack, bool redelivered);
+    static void count_reply(ChannelState& channel);
+    void count_death(const Queue& queue, DeathReason reason, bool dead_letters);
+    static void count_get_empty(Queue& queue, ChannelState& channel);
+    static void count_acked(Queue& queue, ChannelState& channel, std::uint64_t count);
+    void count_published(const Route& route, ChannelState& channel, const Publish& command);
+    static void count_unroutable(ChannelState& channel, bool mandatory);
+    static void count_confirmed(ChannelState& channel, std::uint64_t count);
+    void take_samples();
 
     // core_publish.cc
     /// Null where the channel was failed.
@@ -409,6 +394,9 @@ private:
     std::optional<Milliseconds> turn_began_;
     LaneIndex lane_ = 0;  // whose batch is being applied
 
+    BrokerStats stats_;
+    Turnover internal_channels_;  // of sessions that are no client's
+    StatsSampler sampler_;
     Topology topology_;
     /// Channels that were failed in this turn; destroyed at its end.
     std::vector<std::map<ChannelId, std::unique_ptr<ChannelState>>::node_type> failed_channels_;
@@ -447,12 +435,12 @@ private:
     Route copies_route_;
     std::vector<storage::Target> targets_;
 
+    /// To consumers; tells who was served last.
+    std::uint64_t hand_outs_ = 0;
+
     // Recovery only.
     std::unordered_map<storage::QueueUid, std::map<storage::Seq, QueuedMessage>> recovered_;
     storage::Lsn snapshot_as_of_;
-
-    std::uint64_t published_ = 0;
-    std::uint64_t delivered_ = 0;
 };
 
 template <class Accepts>

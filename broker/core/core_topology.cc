@@ -131,6 +131,7 @@ Done CoreState::topology(ChannelState& channel, const amqp::QueueDeclare& method
     if (queue->exclusive != method.exclusive) return locked(*queue);
     const Done same = check_equivalent(*queue, declare, vhost.name());
     if (same.has_error()) return same;
+    ++stats_.queues_declared;
     touch(*queue);
     channel.last_queue = name;
     if (!method.no_wait) reply(channel, declare_ok(*queue));
@@ -151,6 +152,8 @@ Done CoreState::make_queue(ChannelState& channel, const amqp::QueueDeclare& meth
     if (valid.has_error()) return valid;
     const storage::QueueUid uid = topology_.next_queue_uid();
     const bool persistent = method.durable && !method.exclusive;
+    ++stats_.queues_declared;
+    ++stats_.queues_created;
     change(
         PutQueue{
             vhost.name(),
@@ -273,6 +276,7 @@ void CoreState::delete_queue(Queue& queue) {
         else
             effects(channel.session->lane).push_back(cancelled);
     }
+    ++stats_.queues_deleted;
     if (queue.owner) std::erase(queue.owner->exclusive_queues, queue.uid);
     forget(queue);
     const auto waiting = std::exchange(queue.waiting_gets, {});

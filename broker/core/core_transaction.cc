@@ -22,6 +22,8 @@ void CoreState::commit_transaction(ChannelState& channel) {
     bool refused = false;
     for (TransactedPublish& transacted : transaction.publishes) {
         route.queues.clear();
+        Exchange* const exchange = vhost.find_exchange(transacted.publish.message->exchange());
+        route.stats = exchange ? &exchange->stats : nullptr;
         for (const Bytes& name : transacted.queues) {
             if (Queue* const queue = vhost.find_queue(name)) route.queues.push_back(queue);
         }

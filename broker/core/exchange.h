@@ -3,6 +3,7 @@
 
 #include "broker/core/destination.h"
 #include "broker/core/message.h"
+#include "broker/core/stats_history.h"
 #include "broker/core/string_hash.h"
 #include "broker/core/topic_trie.h"
 #include "protocol/amqp/table.h"
@@ -89,6 +90,9 @@ public:
     std::vector<Exchange*> bound_from;
     /// Which routing saw it last: exchange-to-exchange bindings may form cycles.
     std::uint64_t route_mark = 0;
+
+    ExchangeStats stats;
+    Sampled sampled;
 
 private:
     void match_key(ByteView routing_key, std::vector<Destination>& out) const;

@@ -1,9 +1,11 @@
 // Queue: the named thing. Its order is the QueueMachine's; here is what the broker knows beside it.
 #pragma once
 
+#include "broker/core/message_stats.h"
 #include "broker/core/queue_machine.h"
 #include "broker/core/queue_settings.h"
 #include "broker/core/seq_set.h"
+#include "broker/core/stats_history.h"
 #include "broker/core/turn.h"
 #include "protocol/amqp/table.h"
 #include "storage/durable_store.h"
@@ -69,8 +71,9 @@ struct DelayedMessages {
 };
 
 struct Queue {
-    /// `gauge`: see QueueMachine.
-    explicit Queue(std::uint64_t& gauge) : machine(gauge) {}
+    /// `gauge`: see QueueMachine. `totals` of its virtual host must outlive it.
+    Queue(std::uint64_t& gauge, QueueTotals& totals)
+        : machine(gauge, totals.messages_ready), unacked(totals.messages_unacknowledged) {}
 
     storage::QueueUid uid;
     VirtualHost* vhost = nullptr;
@@ -102,7 +105,9 @@ struct Queue {
     SessionState* owner = nullptr;
     QueueMachine machine;
     QueueDurability disk;
-    std::uint64_t unacked = 0;
+    PartialCount unacked;
+    QueueStats stats;
+    Sampled sampled;
     bool had_consumer = false;
     bool has_exclusive_consumer = false;
     /// In the list of queues that have something to hand out at the end of the turn.

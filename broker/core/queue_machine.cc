@@ -13,6 +13,7 @@ void QueueMachine::configure(std::uint8_t max_priority, bool single_active_consu
 
 Seq QueueMachine::enqueue(QueuedMessage entry) {
     entry.seq = next_seq_++;
+    ++ready_total_;
     charge(entry.message->charge());
     body_bytes_ += entry.message->body().size();
     const Seq seq = entry.seq;
@@ -39,6 +40,7 @@ void QueueMachine::put(QueuedMessage entry) {
 }
 
 void QueueMachine::requeue(std::vector<QueuedMessage> entries) {
+    ready_total_ += entries.size();
     for (const auto& entry : entries) {
         charge(entry.message->charge());
         body_bytes_ += entry.message->body().size();
@@ -97,6 +99,7 @@ std::optional<QueuedMessage> QueueMachine::take() {
 
 QueuedMessage QueueMachine::take_from(Ring<QueuedMessage>& level) {
     QueuedMessage entry = level.pop_front();
+    --ready_total_;
     discharge(entry.message->charge());
     body_bytes_ -= std::min<std::uint64_t>(body_bytes_, entry.message->body().size());
     handed_out_end_ = std::max(handed_out_end_, entry.seq + 1);
@@ -109,6 +112,7 @@ QueuedMessage QueueMachine::take_from(Ring<QueuedMessage>& level) {
 
 std::uint64_t QueueMachine::purge() {
     const std::uint64_t count = ready();
+    ready_total_ -= count;
     head_.clear();
     for (auto& level : higher_) level.clear();
     higher_count_ = 0;
@@ -122,6 +126,7 @@ std::uint64_t QueueMachine::purge() {
 void QueueMachine::set_cold(ColdRange cold) {
     /// Header, exchange, key and properties of a usual message.
     constexpr std::uint64_t kHead = sizeof(Message) + 32;
+    ready_total_ += cold.count - cold_.count;
     cold_ = cold;
     body_bytes_ = cold.bytes - std::min(cold.bytes, cold.count * kHead);
 }
@@ -163,6 +168,7 @@ std::uint64_t QueueMachine::page_out(Seq stored_end, std::uint64_t keep_bytes) {
 
 void QueueMachine::page_in(std::vector<QueuedMessage> entries, Seq covered) {
     if (!cold_.active()) return;
+    ready_total_ -= ready();
     for (auto& entry : entries) {
         if (entry.seq < cold_.from || entry.seq >= cold_.to) continue;
         const std::uint64_t bytes = entry.message->charge();
@@ -172,8 +178,9 @@ void QueueMachine::page_in(std::vector<QueuedMessage> entries, Seq covered) {
         put(std::move(entry));
     }
     cold_.from = std::max(cold_.from, covered);
+    if (!cold_.active()) cold_ = {};
+    ready_total_ += ready();
     if (cold_.active()) return;
-    cold_ = {};
     if (head_.empty() && higher_.empty()) std::swap(head_, tail_);
     while (!tail_.empty()) put(tail_.pop_front());
 }

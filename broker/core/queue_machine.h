@@ -32,9 +32,13 @@ struct HandOut {
 
 class QueueMachine {
 public:
-    /// `gauge` counts the octets that all queues hold in memory; it must outlive the machine.
-    explicit QueueMachine(std::uint64_t& gauge) : gauge_(gauge) {}
-    ~QueueMachine() { gauge_ -= resident_bytes_; }
+    /// `gauge` counts the octets that all queues hold in memory, `ready_total` the messages that are ready; both must outlive the machine.
+    QueueMachine(std::uint64_t& gauge, std::uint64_t& ready_total)
+        : gauge_(gauge), ready_total_(ready_total) {}
+    ~QueueMachine() {
+        gauge_ -= resident_bytes_;
+        ready_total_ -= ready();
+    }
     QueueMachine(const QueueMachine&) = delete;
     QueueMachine& operator=(const QueueMachine&) = delete;
 
@@ -157,6 +161,7 @@ private:
     }
 
     std::uint64_t& gauge_;
+    std::uint64_t& ready_total_;
     Ring<QueuedMessage> head_;  // with priorities: priority 0
     ColdRange cold_;
     Ring<QueuedMessage> tail_;

@@ -3,6 +3,7 @@
 
 #include "broker/core/commit_builder.h"
 #include "broker/core/consumer.h"
+#include "broker/core/message_stats.h"
 #include "broker/core/turn.h"
 #include "broker/core/virtual_host.h"
 
@@ -44,6 +45,9 @@ struct Transaction {
 enum class ChannelMode : std::uint8_t { plain, confirm, transaction };
 
 struct ChannelState {
+    /// `turnover`: see Counted.
+    explicit ChannelState(Turnover& turnover) : counted(turnover) {}
+
     SessionState* session = nullptr;
     ChannelId id;
     std::uint64_t incarnation = 0;
@@ -80,6 +84,12 @@ struct ChannelState {
     bool alarmed = false;
     std::deque<LaneCommand> deferred;
 
+    ChannelStats stats;
+    Sampled sampled;
+    Counted counted;
+    /// Since its first publish.
+    std::optional<Counted> counted_as_publisher;
+
     Consumer* consumer(ConsumerSlot slot) const {
         return slot < consumers.size() ? consumers[slot].get() : nullptr;
     }
@@ -99,7 +109,12 @@ struct SessionState {
     std::shared_ptr<const TlsPeer> tls;
     /// Wall time.
     Milliseconds connected_at{0};
+    /// See CoreState::join.
     VirtualHost* vhost = nullptr;
+    std::optional<Counted> counted;
+    /// Never null; its lane counts in it.
+    std::shared_ptr<const ConnectionStats> stats;
+    Sampled sampled;
     amqp::Table client_properties;
     std::uint16_t channel_max = 0;
     std::uint32_t frame_max = 0;

@@ -150,7 +150,7 @@ Result<void> Topology::apply_one(const PutDelayQueue& command) {
     VirtualHost* const vhost = find_vhost(command.vhost);
     Exchange* const exchange = vhost ? vhost->find_exchange(command.exchange) : nullptr;
     if (!exchange || !exchange->delays || exchange->delay_queue) return {};
-    auto queue = std::make_unique<Queue>(resident_bytes_);
+    auto queue = std::make_unique<Queue>(resident_bytes_, vhost->delayed_totals);
     queue->uid = command.uid;
     queue->vhost = vhost;
     queue->name = command.exchange;
@@ -167,7 +167,7 @@ Result<void> Topology::apply_one(const PutDelayQueue& command) {
 Result<void> Topology::apply_one(const PutQueue& command) {
     VirtualHost* const vhost = find_vhost(command.vhost);
     if (!vhost || vhost->find_queue(command.name)) return {};
-    auto queue = std::make_unique<Queue>(resident_bytes_);
+    auto queue = std::make_unique<Queue>(resident_bytes_, vhost->totals);
     queue->uid = command.uid;
     queue->vhost = vhost;
     queue->name = command.name;

@@ -18,6 +18,7 @@ void VirtualHost::route(
     Exchange* exchange, const Message& message, Route& out, std::span<const Bytes> more_keys) {
     out.queues.clear();
     out.cacheable = true;
+    out.stats = exchange ? &exchange->stats : &default_exchange_stats;
     ++route_mark_;
     const auto add = [&](Queue* queue) {
         if (!queue || queue->route_mark == route_mark_) return;

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -14,6 +15,8 @@ namespace lvt::broker {
 /// Where a message goes.
 struct Route {
     std::vector<Queue*> queues;
+    /// Of the exchange that the message was published to; null: it is gone.
+    ExchangeStats* stats = nullptr;
     /// It depends on exchange and routing key alone, so it may be kept until the topology's epoch changes.
     bool cacheable = true;
 };
@@ -39,6 +42,17 @@ public:
 
     /// The firehose is on: its amq.rabbitmq.trace hears of every message. Not kept over a restart.
     bool tracing = false;
+
+    VhostStats stats;
+    ExchangeStats default_exchange_stats;
+    /// Before the queues, which count in it to their end.
+    QueueTotals totals;
+    /// The same of what exchanges keep back, which no queue has yet.
+    QueueTotals delayed_totals;
+    /// Connections that are open to it.
+    std::set<const SessionState*> sessions;
+    Sampled sampled;
+    Sampled default_exchange_sampled;
 
 private:
     friend class Topology;

@@ -91,6 +91,13 @@ Query::Query(std::string_view target) {
     }
 }
 
+std::vector<std::string> Query::all(std::string_view name) const {
+    std::vector<std::string> out;
+    for (const auto& [key, value] : pairs_)
+        if (key == name) out.push_back(value);
+    return out;
+}
+
 std::optional<std::string_view> Query::find(std::string_view name) const {
     for (const auto& [key, value] : pairs_)
         if (key == name) return value;

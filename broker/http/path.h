@@ -25,6 +25,8 @@ public:
     std::string_view text(std::string_view name, std::string_view fallback = {}) const {
         return find(name).value_or(fallback);
     }
+    /// All of that name, in their order.
+    std::vector<std::string> all(std::string_view name) const;
     /// It is there and says true.
     bool flag(std::string_view name) const { return find(name) == "true"; }
 

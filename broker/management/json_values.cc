@@ -1,5 +1,7 @@
 #include "broker/management/json_values.h"
 
+#include "protocol/base/utf8.h"
+
 #include <bit>
 #include <cstdint>
 
@@ -11,26 +13,9 @@ namespace {
 
 constexpr ByteView kReplacement = "\xEF\xBF\xBD";
 
-/// The octets of the well-formed UTF-8 sequence that `bytes` begin with; 0 where there is none.
-std::size_t sequence_size(ByteView bytes) {
-    const auto octet = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
-    const unsigned char first = octet(0);
-    if (first < 0x80) return 1;
-    const std::size_t size = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-    if (first < 0xC2 || first > 0xF4 || bytes.size() < size) return 0;
-    for (std::size_t i = 1; i < size; ++i)
-        if ((octet(i) & 0xC0) != 0x80) return 0;
-    // Overlong forms, surrogates, and what is beyond U+10FFFF.
-    if (first == 0xE0 && octet(1) < 0xA0) return 0;
-    if (first == 0xED && octet(1) > 0x9F) return 0;
-    if (first == 0xF0 && octet(1) < 0x90) return 0;
-    if (first == 0xF4 && octet(1) > 0x8F) return 0;
-    return size;
-}
-
 bool is_printable(ByteView bytes) {
     while (!bytes.empty()) {
-        const std::size_t size = sequence_size(bytes);
+        const std::size_t size = unicode_sequence_size(bytes);
         if (size == 0 || static_cast<unsigned char>(bytes[0]) < 0x20) return false;
         bytes.remove_prefix(size);
     }
@@ -91,7 +76,7 @@ json::string json_text(ByteView bytes) {
     while (!bytes.empty()) {
         std::size_t good = 0;
         while (good < bytes.size()) {
-            const std::size_t size = sequence_size(bytes.substr(good));
+            const std::size_t size = unicode_sequence_size(bytes.substr(good));
             if (size == 0) break;
             good += size;
         }

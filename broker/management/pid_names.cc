@@ -17,20 +17,28 @@ namespace {
 constexpr int kSessionKind = 0;
 constexpr int kQueueKind = 1;
 
-json::string pid(const PidNames& names, std::uint64_t number, int kind) {
-    return json::string(fmt::format("<{}.{}.{}.{}>", names.node, names.creation, number, kind));
+std::string pid(const PidNames& names, std::uint64_t number, int kind) {
+    return fmt::format("<{}.{}.{}.{}>", names.node, names.creation, number, kind);
 }
 
 }  // namespace
 
+PidNames PidNames::of_process(std::string node, Milliseconds started_at) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(started_at);
+    return {std::move(node), static_cast<std::uint64_t>(seconds.count())};
+}
+
+std::string PidNames::session(std::uint64_t number) const {
+    return pid(*this, number, kSessionKind);
+}
 json::string PidNames::of(const SessionState& session) const {
-    return pid(*this, session.number, kSessionKind);
+    return json::string(pid(*this, session.number, kSessionKind));
 }
 json::string PidNames::of(const ChannelState& channel) const {
-    return pid(*this, channel.incarnation, kSessionKind);
+    return json::string(pid(*this, channel.incarnation, kSessionKind));
 }
 json::string PidNames::of(const Queue& queue) const {
-    return pid(*this, queue.uid.value(), kQueueKind);
+    return json::string(pid(*this, queue.uid.value(), kQueueKind));
 }
 
 std::optional<PidNames::Parsed> PidNames::parse(std::string_view text) const {

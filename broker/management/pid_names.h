@@ -1,6 +1,8 @@
 // PidNames: RabbitMQ's Erlang pids are how rabbitmqctl names connections, channels and queues.
 #pragma once
 
+#include "protocol/base/clock.h"
+
 #include <boost/json/string.hpp>
 
 #include <cstdint>
@@ -19,6 +21,11 @@ struct PidNames {
     std::string node;
     std::uint64_t creation = 0;
 
+    /// `started_at`: wall clock.
+    static PidNames of_process(std::string node, Milliseconds started_at);
+
+    /// Of a connection or channel, by its number in this process.
+    std::string session(std::uint64_t number) const;
     boost::json::string of(const SessionState& session) const;
     boost::json::string of(const ChannelState& channel) const;
     boost::json::string of(const Queue& queue) const;

@@ -53,6 +53,10 @@ std::uint64_t uncommitted_settles(const ChannelState& channel) {
     return count;
 }
 
+std::uint64_t load(const std::atomic<std::uint64_t>& counter) {
+    return counter.load(std::memory_order_relaxed);
+}
+
 json::value none(const SessionState&, const Context&) { return ""; }
 
 template <Bytes TlsPeer::*kMember>
@@ -114,11 +118,16 @@ constexpr Column<SessionState> kConnectionColumns[] = {
      [](const SessionState& s, const Context&) -> json::value {
          return json_table(s.client_properties);
      }},
-    {"recv_oct", none},
-    {"recv_cnt", none},
-    {"send_oct", none},
-    {"send_cnt", none},
-    {"send_pend", none},
+    {"recv_oct",
+     [](const SessionState& s, const Context&) -> json::value { return load(s.stats->recv_oct); }},
+    {"recv_cnt",
+     [](const SessionState& s, const Context&) -> json::value { return load(s.stats->recv_cnt); }},
+    {"send_oct",
+     [](const SessionState& s, const Context&) -> json::value { return load(s.stats->send_oct); }},
+    {"send_cnt",
+     [](const SessionState& s, const Context&) -> json::value { return load(s.stats->send_cnt); }},
+    {"send_pend",
+     [](const SessionState& s, const Context&) -> json::value { return load(s.stats->send_pend); }},
     {"connected_at",
      [](const SessionState& s, const Context&) -> json::value { return s.connected_at.count(); }},
 };

@@ -140,7 +140,6 @@ bool Channel::wants(const Deliver& delivery) const {
 
 void Channel::encode(const Deliver& delivery) {
     LaneConsumer& to = *consumer(delivery.slot);
-    ++session_.stats.deliveries;
     const std::uint64_t tag = ++last_tag_;
     to.encoder.encode(
         session_.output, *delivery.message, tag, delivery.redelivered, session_.frame_max);
@@ -156,7 +155,6 @@ void Channel::encode(const Deliver& delivery) {
 void Channel::on_got_message(const GotMessage& got) {
     // After a close what is still on its way is taken back.
     if (state_ != State::open) return;
-    ++session_.stats.deliveries;
     amqp::BasicGetOk method;
     method.delivery_tag = ++last_tag_;
     method.redelivered = got.redelivered;
@@ -180,7 +178,6 @@ bool Channel::settle(std::uint64_t delivery_tag, bool multiple, Outcome outcome)
 }
 
 void Channel::emit_settle(const DeliveryRun& run, Outcome outcome) {
-    session_.stats.settled += run.count;
     Settle settle{session_.id, id(), run.slot, outcome, run.first, run.count};
     if (!extend_last(session_.commands, settle)) session_.commands.emplace_back(settle);
     // In a transaction the core settles at the commit, and the client may take it back until then.
@@ -199,7 +196,6 @@ void Channel::commit_tags() {
 }
 
 void Channel::restore_tags() {
-    session_.stats.settled -= uncommitted_.size();
     for (const TagMap::Entry& entry : std::exchange(uncommitted_, {})) tags_.restore(entry);
 }
 

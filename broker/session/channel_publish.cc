@@ -118,7 +118,6 @@ AmqpResult<void> Channel::check_publish(
 }
 
 void Channel::emit_publish(MessagePtr message, bool mandatory) {
-    ++session_.stats.publishes;
     const std::uint64_t seqno = confirming_ ? ++last_seqno_ : 0;
     session_.commands.emplace_back(
         std::in_place_type<Publish>,

@@ -53,7 +53,7 @@ Connection::Connection(
 
 void Connection::on_bytes(ByteView input, Time now) {
     now_ = now.monotonic;
-    session_.stats.received_bytes += input.size();
+    count_received(input.size());
     heartbeat_.on_received(now_);
     const std::size_t size_before = session_.output.size();
     if (holding()) held_.append(input);
@@ -332,16 +332,31 @@ void Connection::log(LogLevel level, ByteView text) {
 
 // What the driver asks.
 
+void Connection::count_received(std::size_t bytes) {
+    ConnectionStats::add(session_.stats->recv_oct, bytes);
+    ConnectionStats::add(session_.stats->recv_cnt, 1);
+}
+
+void Connection::count_sent(std::size_t bytes) {
+    ConnectionStats::add(session_.stats->send_oct, bytes);
+    ConnectionStats::add(session_.stats->send_cnt, 1);
+}
+
+void Connection::note_pending_output() {
+    session_.stats->send_pend.store(session_.output.size(), std::memory_order_relaxed);
+}
+
 void Connection::consume_output(std::size_t size, Time now) {
     if (size == 0) return;
     now_ = now.monotonic;
-    session_.stats.sent_bytes += size;
+    count_sent(size);
     // A heartbeat is not what makes the next one needless.
     const bool only_heartbeat = std::exchange(heartbeat_queued_, false) &&
                                 session_.output.size() == amqp::kHeartbeatFrame.size();
     if (!only_heartbeat) heartbeat_.on_sent();
     session_.output.consume(size);
     if (session_.output.size() < kOutputAheadBytes) unread_answers_ = 0;
+    note_pending_output();
 }
 
 bool Connection::wants_read() const {
@@ -363,7 +378,7 @@ void Connection::on_timer(Time now) {
     now_ = now.monotonic;
     if (deadline_ && *deadline_ <= now_) {
         // One that has said nothing at all is a probe.
-        if (state_ < State::running && session_.stats.received_bytes > 0)
+        if (state_ < State::running && session_.stats->recv_oct > 0)
             log(LogLevel::warning, "handshake timed out");
         session_.output.clear();
         return end();
@@ -386,6 +401,7 @@ void Connection::end_of_turn(Time now) {
     // Not while the client leaves much unread: then acks wait and merge.
     if (session_.output.size() < 2 * kOutputAheadBytes) flush_confirms();
     encode_pending();
+    note_pending_output();
     const std::uint64_t taken = session_.pending.taken_bytes();
     if (taken < kTakenPortionBytes) return;
     session_.pending.reset_taken_bytes();

@@ -71,7 +71,7 @@ public:
     /// Monotonic; nothing where no timer is armed.
     std::optional<Milliseconds> next_deadline() const;
 
-    const SessionStats& stats() const { return session_.stats; }
+    const ConnectionStats& stats() const { return *session_.stats; }
     bool running() const { return state_ == State::running; }
 
     /// Delivery tags are given to at most about this much that waits for the socket (design rule 3).
@@ -157,6 +157,9 @@ private:
     void flush_confirms();
     void encode_pending();
     void count_answers(std::size_t size_before);
+    void count_received(std::size_t bytes);
+    void count_sent(std::size_t bytes);
+    void note_pending_output();
 
     void send(const amqp::Method& method) { session_.send(0, method); }
     /// One line that names the peer; control characters of what clients said are replaced.

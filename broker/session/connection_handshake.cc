@@ -137,7 +137,8 @@ void Connection::on_start_ok(amqp::ConnectionStartOk&& method) {
         peer_.local_address,
         peer_.loopback,
         false,
-        external});
+        external,
+        session_.stats});
     in_core_ = InCore::session;
     state_ = State::authenticating;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "broker/core/command.h"
@@ -22,15 +23,6 @@ struct ClientCapabilities {
     bool authentication_failure_close = false;
 };
 
-/// Since the connection began.
-struct SessionStats {
-    std::uint64_t received_bytes = 0;
-    std::uint64_t sent_bytes = 0;
-    std::uint64_t publishes = 0;
-    std::uint64_t deliveries = 0;
-    std::uint64_t settled = 0;
-};
-
 /// Owned by the connection; one lane's thread.
 struct SessionContext {
     SessionId id;
@@ -49,7 +41,8 @@ struct SessionContext {
     /// The core answers channel.open.
     bool channels_limited = false;
     ClientCapabilities capabilities;
-    SessionStats stats;
+    /// The core reads it too.
+    std::shared_ptr<ConnectionStats> stats = std::make_shared<ConnectionStats>();
     /// Memory to work in; empty between two uses.
     std::vector<ConfirmFrame> confirm_frames;
 

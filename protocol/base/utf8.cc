@@ -36,4 +36,20 @@ bool is_utf8(ByteView text) {
     return true;
 }
 
+std::size_t unicode_sequence_size(ByteView bytes) {
+    const auto octet = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
+    const unsigned char first = octet(0);
+    if (first < 0x80) return 1;
+    const std::size_t size = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+    if (first < 0xC2 || first > 0xF4 || bytes.size() < size) return 0;
+    for (std::size_t i = 1; i < size; ++i)
+        if ((octet(i) & 0xC0) != 0x80) return 0;
+    // Overlong forms, surrogates, and what is beyond U+10FFFF.
+    if (first == 0xE0 && octet(1) < 0xA0) return 0;
+    if (first == 0xED && octet(1) > 0x9F) return 0;
+    if (first == 0xF0 && octet(1) < 0x90) return 0;
+    if (first == 0xF4 && octet(1) > 0x8F) return 0;
+    return size;
+}
+
 }  // namespace lvt

@@ -9,4 +9,7 @@ namespace lvt {
 /// forms that are longer than needed are not.
 bool is_utf8(ByteView text);
 
+/// The octets of the UTF-8 sequence for a Unicode character that `bytes`, which are not empty, begin with; 0 where there is none.
+std::size_t unicode_sequence_size(ByteView bytes);
+
 }  // namespace lvt

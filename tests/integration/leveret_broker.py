@@ -70,11 +70,13 @@ class Broker:
         self.process = spawn(command, stdout=subprocess.PIPE, stderr=self.log, text=True,
                              env={**os.environ, **(self.env or {})})
         self.port = None
+        self.ports = {}  # by what they speak
         for line in self.process.stdout:
-            if line.startswith("listening amqp://"):
-                self.port = urllib.parse.urlsplit(line.split()[1]).port
-            if line.startswith("listening amqps://"):
-                self.tls_port = urllib.parse.urlsplit(line.split()[1]).port
+            if line.startswith("listening "):
+                url = urllib.parse.urlsplit(line.split()[1])
+                self.ports[url.scheme] = url.port
+                self.port = self.ports.get("amqp")
+                self.tls_port = self.ports.get("amqps")
             if line.startswith("Server startup complete"):
                 break
         if self.port is None:

@@ -177,7 +177,7 @@ TEST_F(ConfigErrors, KeysOfALaterPartAreOneWarning) {
 
 TEST_F(ConfigErrors, KeysOfEveryLaterPartAreKnown) {
     file(
-        "prometheus.tcp.port = 15692\ncluster_formation.classic_config.nodes.1 = rabbit@a\n"
+        "prometheus.ssl.port = 15691\ncluster_formation.classic_config.nodes.1 = rabbit@a\n"
         "definitions.https.url = h\nmqtt.listeners.tcp.1 = 1883\nauth_backends.1 = ldap\n");
     EXPECT_EQ(load().warnings.size(), 5u);
 }

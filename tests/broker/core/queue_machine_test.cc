@@ -19,7 +19,8 @@ protected:
 
     MessagePool pool;
     std::uint64_t gauge = 0;
-    QueueMachine machine{gauge};
+    std::uint64_t ready_total = 0;
+    QueueMachine machine{gauge, ready_total};
 };
 
 TEST_F(QueueMachineTest, PutsBackInPlaceInAnyOrder) {

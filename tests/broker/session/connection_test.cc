@@ -289,15 +289,24 @@ TEST_F(ConnectionTest, ClientThatDoesNotReadItsAnswersIsNotRead) {
     EXPECT_TRUE(connection->wants_read());
 }
 
-TEST_F(ConnectionTest, CountsWhatItDoes) {
+TEST_F(ConnectionTest, CountsOctets) {
     open_channel(1);
-    const ConsumerSlot slot = consume(1, "tag");
-    receive(publish_frames(1, "x", "key", "a"));
-    deliver(1, slot, 0, "a");
-    receive(ack_frame(1, 1));
-    EXPECT_EQ(connection->stats().publishes, 1u);
-    EXPECT_EQ(connection->stats().deliveries, 1u);
-    EXPECT_EQ(connection->stats().settled, 1u);
+    const std::uint64_t received = connection->stats().recv_oct;
+    const std::uint64_t reads = connection->stats().recv_cnt;
+    const std::uint64_t sent = connection->stats().send_oct;
+    const std::uint64_t writes = connection->stats().send_cnt;
+    const Bytes frames = publish_frames(1, "x", "key", "a");
+    receive(frames);
+    EXPECT_EQ(connection->stats().recv_oct, received + frames.size());
+    EXPECT_EQ(connection->stats().recv_cnt, reads + 1);
+    reply(1, amqp::QueueDeclareOk{"q", 0, 0});
+    connection->end_of_turn(clock.now());
+    const std::size_t waiting = connection->output().size();
+    EXPECT_EQ(connection->stats().send_pend, waiting);
+    connection->consume_output(waiting - 1, clock.now());
+    EXPECT_EQ(connection->stats().send_oct, sent + waiting - 1);
+    EXPECT_EQ(connection->stats().send_cnt, writes + 1);
+    EXPECT_EQ(connection->stats().send_pend, 1u);
 }
 
 }  // namespace
