@@ -82,7 +82,8 @@ void CoreState::hand_out(Queue& queue) {
             consumer.slot,
             0,
             counted && entry.delivery_count > 0 ? with_delivery_count(entry)
-                                                : as_seen(entry.message)};
+            : entry.message->hides_bcc()        ? as_seen(entry.message)
+                                                : entry.message};
         if (any_traced_) trace_delivered(channel, queue, *entry.message, entry.delivered);
         const std::uint64_t ordinal = channel.next_ordinal++;
         if (consumer.no_ack) {
