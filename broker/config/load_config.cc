@@ -5,6 +5,7 @@
 #include "broker/config/environment.h"
 #include "broker/config/key_rules.h"
 #include "broker/config/text_file.h"
+#include "protocol/base/assert.h"
 
 #include <fmt/format.h>
 
@@ -212,8 +213,11 @@ private:
         for (const auto& [number, network] : draft_.proxy_trusted)
             config().proxy_trusted.push_back(network);
         if (draft_.proxy_trusted.empty()) {
-            for (const char* loopback : {"127.0.0.0/8", "::1"})
-                parse_network(loopback, config().proxy_trusted.emplace_back());
+            for (const char* loopback : {"127.0.0.0/8", "::1"}) {
+                const std::string fault =
+                    parse_network(loopback, config().proxy_trusted.emplace_back());
+                ASSERT(fault.empty());
+            }
         }
         if (draft_.mechanisms.contains("EXTERNAL") && !tls.verify_peer)
             warn(

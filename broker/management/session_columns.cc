@@ -57,8 +57,6 @@ std::uint64_t load(const std::atomic<std::uint64_t>& counter) {
     return counter.load(std::memory_order_relaxed);
 }
 
-json::value none(const SessionState&, const Context&) { return ""; }
-
 template <Bytes TlsPeer::*kMember>
 json::value of_tls(const SessionState& session, const Context&) {
     return session.tls ? json_text(*session.tls.*kMember) : json::value("");
