@@ -144,7 +144,8 @@ TEST_P(AdminBehaviour, QueuesGetTheTypeThatTheirVirtualHostSets) {
     SimClient& client = broker_.connect();
     client.open_channel(1);
     const auto type_of = [&](ByteView name) {
-        const auto type = broker_.queue(name).arguments.find("x-queue-type");
+        const QueueListing queue = broker_.queue(name);
+        const auto type = queue.arguments.find("x-queue-type");
         return type ? Bytes(type->string().value_or("")) : Bytes();
     };
     client.declare_queue(1, "durable");
