@@ -234,6 +234,18 @@ BrokerReading CoreState::stats() const {
             kBrokerMessages.size())};
 }
 
+namespace {
+
+/// Wherever what happens to a queue's message on a channel is counted.
+template <class Count>
+void count_everywhere(Queue& queue, ChannelState& channel, Count count) {
+    count(queue.stats.deliveries);
+    count(channel.stats.deliveries);
+    count(queue.vhost->stats.of(queue.settings.type));
+}
+
+}  // namespace
+
 void CoreState::count_published(const Route& route, ChannelState& channel, const Publish& command) {
     const std::uint64_t queues = route.queues.size();
     if (channel.stats.publishes.publish++ == 0 && !channel.session->internal)
@@ -263,45 +275,32 @@ void CoreState::count_confirmed(ChannelState& channel, std::uint64_t count) {
 }
 
 void CoreState::count_consumed(Queue& queue, ChannelState& channel, bool no_ack, bool redelivered) {
-    const auto count = [=](DeliveryStats& stats) {
+    count_everywhere(queue, channel, [=](DeliveryStats& stats) {
         ++(no_ack ? stats.deliver_no_ack : stats.deliver);
         stats.redeliver += redelivered;
-    };
-    count(queue.stats.deliveries);
-    count(channel.stats.deliveries);
-    count(queue.vhost->stats.of(queue.settings.type));
+    });
 }
 
 void CoreState::count_taken_back(Queue& queue, ChannelState& channel, bool was_redelivered) {
-    const auto count = [=](DeliveryStats& stats) {
+    count_everywhere(queue, channel, [=](DeliveryStats& stats) {
         --stats.deliver;
         stats.redeliver -= was_redelivered;
-    };
-    count(queue.stats.deliveries);
-    count(channel.stats.deliveries);
-    count(queue.vhost->stats.of(queue.settings.type));
+    });
 }
 
 void CoreState::count_got(Queue& queue, ChannelState& channel, bool no_ack, bool redelivered) {
-    const auto count = [=](DeliveryStats& stats) {
+    count_everywhere(queue, channel, [=](DeliveryStats& stats) {
         ++(no_ack ? stats.get_no_ack : stats.get);
         stats.redeliver += redelivered;
-    };
-    count(queue.stats.deliveries);
-    count(channel.stats.deliveries);
-    count(queue.vhost->stats.of(queue.settings.type));
+    });
 }
 
 void CoreState::count_get_empty(Queue& queue, ChannelState& channel) {
-    ++queue.stats.deliveries.get_empty;
-    ++channel.stats.deliveries.get_empty;
-    ++queue.vhost->stats.of(queue.settings.type).get_empty;
+    count_everywhere(queue, channel, [](DeliveryStats& stats) { ++stats.get_empty; });
 }
 
 void CoreState::count_acked(Queue& queue, ChannelState& channel, std::uint64_t count) {
-    queue.stats.deliveries.ack += count;
-    channel.stats.deliveries.ack += count;
-    queue.vhost->stats.of(queue.settings.type).ack += count;
+    count_everywhere(queue, channel, [=](DeliveryStats& stats) { stats.ack += count; });
 }
 
 /// No queue has it; RabbitMQ counts it with the classic ones.

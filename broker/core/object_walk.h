@@ -10,6 +10,19 @@
 
 namespace lvt::broker {
 
+/// Calls see(value) for the entries of a map behind the key `last`, which follows, until full(). True where there is more. Whatever changes
+/// in the map between two calls: what is there all the time is seen once.
+template <class Map, class Full, class See>
+bool resume_map(
+    const Map& map, std::optional<typename Map::key_type>& last, Full&& full, See&& see) {
+    for (auto at = last ? map.upper_bound(*last) : map.begin(); at != map.end(); ++at) {
+        if (full()) return true;
+        see(*at);
+        last = at->first;
+    }
+    return false;
+}
+
 class ObjectWalk {
 public:
     struct What {
@@ -48,7 +61,8 @@ private:
     template <class See>
     bool walk_vhosts(const Topology& topology, See& see) {
         const auto& vhosts = topology.vhosts();
-        for (auto at = behind(vhosts, vhost_); at != vhosts.end(); ++at) {
+        for (auto at = vhost_ ? vhosts.upper_bound(*vhost_) : vhosts.begin(); at != vhosts.end();
+             ++at) {
             if (wanted(at->first) && walk_vhost(*at->second, see)) return true;
             vhost_ = at->first;
             queue_.reset();
@@ -58,19 +72,12 @@ private:
     }
     template <class See>
     bool walk_vhost(VirtualHost& vhost, See& see) {
-        const auto& queues = vhost.queues();
-        for (auto at = behind(queues, queue_); what_.queues && at != queues.end(); ++at) {
-            if (full()) return true;
-            see.queue(*at->second);
-            queue_ = at->first;
-        }
-        const auto& exchanges = vhost.exchanges();
-        for (auto at = behind(exchanges, exchange_); what_.exchanges && at != exchanges.end();
-             ++at) {
-            if (full()) return true;
-            see.exchange(vhost, at->second.get());
-            exchange_ = at->first;
-        }
+        const auto is_full = [this] { return full(); };
+        const auto queue = [&](const auto& entry) { see.queue(*entry.second); };
+        const auto exchange = [&](const auto& entry) { see.exchange(vhost, entry.second.get()); };
+        if (what_.queues && resume_map(vhost.queues(), queue_, is_full, queue)) return true;
+        if (what_.exchanges && resume_map(vhost.exchanges(), exchange_, is_full, exchange))
+            return true;
         if (what_.exchanges) see.exchange(vhost, nullptr);
         see.vhost(vhost);
         return false;
@@ -84,11 +91,6 @@ private:
     bool wanted(const Bytes& vhost) const {
         return what_.vhosts.empty() ||
                std::find(what_.vhosts.begin(), what_.vhosts.end(), vhost) != what_.vhosts.end();
-    }
-    /// A place in a map that may have changed.
-    template <class Map>
-    static auto behind(const Map& map, const std::optional<Bytes>& last) {
-        return last ? map.upper_bound(*last) : map.begin();
     }
 
     What what_;

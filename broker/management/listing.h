@@ -5,6 +5,7 @@
 #pragma once
 
 #include "broker/core/core.h"
+#include "broker/core/object_walk.h"
 #include "broker/core/topology.h"
 #include "broker/management/listing_columns.h"
 
@@ -22,24 +23,16 @@ inline constexpr std::size_t kSliceValues = 2000;
 
 // Sources. resume() is true where there is more.
 
-/// A place in a map that may change.
-template <class Map>
-auto behind(const Map& map, const std::optional<typename Map::key_type>& last) {
-    return last ? map.upper_bound(*last) : map.begin();
-}
-
 /// Calls add(queue) for those of the virtual host behind `last`.
 template <class Sink, class Add>
 bool resume_queues(
     const Core& core, const Bytes& vhost, std::optional<Bytes>& last, const Sink& rows, Add&& add) {
     const VirtualHost* const host = core.topology().find_vhost(vhost);
-    if (!host) return false;
-    for (auto at = behind(host->queues(), last); at != host->queues().end(); ++at) {
-        if (rows.full()) return true;
-        add(*at->second);
-        last = at->first;
-    }
-    return false;
+    return host && resume_map(
+                       host->queues(),
+                       last,
+                       [&] { return rows.full(); },
+                       [&](const auto& entry) { add(*entry.second); });
 }
 
 struct QueueSource {
@@ -65,12 +58,11 @@ struct ExchangeSource {
         const VirtualHost* const host = core.topology().find_vhost(vhost);
         if (!host) return false;
         if (!last) rows.add(nullptr);
-        for (auto at = behind(host->exchanges(), last); at != host->exchanges().end(); ++at) {
-            if (rows.full()) return true;
-            rows.add(at->second.get());
-            last = at->first;
-        }
-        return false;
+        return resume_map(
+            host->exchanges(),
+            last,
+            [&] { return rows.full(); },
+            [&](const auto& entry) { rows.add(entry.second.get()); });
     }
 };
 
@@ -91,7 +83,9 @@ struct BindingSource {
         if (!queues_done && resume_queues(*host, rows)) return true;
         queues_done = true;
         const auto& exchanges = host->exchanges();
-        for (auto at = behind(exchanges, last_exchange); at != exchanges.end(); ++at) {
+        for (auto at = last_exchange ? exchanges.upper_bound(*last_exchange) : exchanges.begin();
+             at != exchanges.end();
+             ++at) {
             if (resume_exchange(*at->second, rows)) return true;
             last_exchange = at->first;
             last_key.reset();
@@ -102,23 +96,23 @@ struct BindingSource {
 private:
     template <class Sink>
     bool resume_queues(const VirtualHost& host, Sink& rows) {
-        const auto& queues = host.queues();
-        for (auto at = behind(queues, last_queue); at != queues.end(); ++at) {
-            if (rows.full()) return true;
-            rows.add({nullptr, nullptr, at->second.get()});
-            last_queue = at->first;
-        }
-        return false;
+        return resume_map(
+            host.queues(),
+            last_queue,
+            [&] { return rows.full(); },
+            [&](const auto& entry) {
+                rows.add({nullptr, nullptr, entry.second.get()});
+            });
     }
     template <class Sink>
     bool resume_exchange(const Exchange& exchange, Sink& rows) {
-        const auto& bindings = exchange.bindings();
-        for (auto at = behind(bindings, last_key); at != bindings.end(); ++at) {
-            if (rows.full()) return true;
-            rows.add({&exchange, &at->first, nullptr});
-            last_key = at->first;
-        }
-        return false;
+        return resume_map(
+            exchange.bindings(),
+            last_key,
+            [&] { return rows.full(); },
+            [&](const auto& entry) {
+                rows.add({&exchange, &entry.first, nullptr});
+            });
     }
 };
 
