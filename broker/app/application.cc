@@ -7,6 +7,7 @@
 #include "broker/app/broker_control.h"
 #include "broker/management/definitions.h"
 #include "broker/app/durable_storage.h"
+#include "broker/app/management_server.h"
 #include "broker/app/prometheus_server.h"
 #include "broker/config/text_file.h"
 #include "protocol/base/assert.h"
@@ -109,6 +110,7 @@ Result<void> Application::build() {
         LVT_TRY(bind_listeners());
         LVT_TRY(open_store());
         make_lanes();
+        management_->open(*watch_, [this] { return accepting_; });
         LVT_TRY(load_definitions());
         LVT_TRY(open_control());
         run();
@@ -156,6 +158,10 @@ Result<void> Application::make_entrance() {
 Result<void> Application::bind_listeners() {
     LVT_TRY(bind(options_.config.listeners, false));
     LVT_TRY(bind(options_.config.tls_listeners, true));
+    Result<std::unique_ptr<ManagementServer>> management = ManagementServer::bind(
+        {options_.config, *core_, *core_thread_, http_loop_, clock_, log_, listeners_});
+    if (management.has_error()) return management.error();
+    management_ = std::move(*management);
     if (!options_.config.prometheus.listener) return {};
     Result<std::unique_ptr<PrometheusServer>> prometheus =
         PrometheusServer::bind(options_.config, clock_, log_);
@@ -271,6 +277,7 @@ void Application::run() {
     const std::lock_guard lock(mutex_);
     running_ = true;
     core_thread_->loop().post([this] { accept_connections(); });
+    management_->start([this](Error error) { fail(std::move(error)); });
     if (!prometheus_) return;
     prometheus_->start(
         {options_.config, *core_, *core_thread_, *watch_, clock_, log_,
@@ -365,6 +372,7 @@ void Application::fail(Error error) {
     }
     log_.log(LogLevel::critical, "the broker stops: {}", error.message);
     core_thread_->loop().stop();
+    http_loop_.stop();
     for (const auto& lane : lanes_) lane->stop();
     changed_.notify_all();
     if (options_.on_fatal) options_.on_fatal(std::move(error));
@@ -373,6 +381,8 @@ void Application::fail(Error error) {
 std::string Application::prometheus_listener() const {
     return prometheus_ ? prometheus_->name() : std::string();
 }
+
+std::vector<std::string> Application::http_listeners() const { return management_->names(); }
 
 bool Application::failed() const {
     const std::lock_guard lock(mutex_);
@@ -385,11 +395,13 @@ void Application::stop() {
         if (!std::exchange(running_, false)) return;
     }
     if (prometheus_) prometheus_->stop();
+    management_->close_listener();
     if (!failed()) stop_gracefully();
     if (handshakes_) handshakes_->stop_and_join();
     for (const auto& lane : lanes_) lane->stop_when_drained();
     core_thread_->stop_and_join();
     for (const auto& lane : lanes_) lane->join();
+    management_->stop();
     control_.reset();
     if (!store_) return;
     // Waits until everything is durable.

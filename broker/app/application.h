@@ -21,6 +21,7 @@
 namespace lvt::broker {
 
 class BrokerControl;
+class ManagementServer;
 class PrometheusServer;
 
 struct ApplicationOptions {
@@ -52,6 +53,8 @@ public:
     const std::vector<std::shared_ptr<Listener>>& listeners() const { return listeners_; }
     /// Where Prometheus finds the metrics: "127.0.0.1:15692"; empty: nowhere.
     std::string prometheus_listener() const;
+    /// Where the HTTP API listens: "127.0.0.1:15672".
+    std::vector<std::string> http_listeners() const;
     /// True once something has ended it for good.
     bool failed() const;
 
@@ -85,6 +88,7 @@ private:
     SystemClock clock_;
     SystemRandom random_;
     std::unique_ptr<PrometheusServer> prometheus_;  // what waits in the core's loop may hold its sockets
+    EventLoop http_loop_;  // what waits in the core's loop may hold sockets of it
     std::unique_ptr<Core> core_;
     std::unique_ptr<CoreThread> core_thread_;
     std::shared_ptr<storage::DurableStore> store_;  // its threads post to core_thread_
@@ -96,6 +100,7 @@ private:
     std::unique_ptr<HandshakeThread> handshakes_;
     std::vector<std::shared_ptr<Listener>> listeners_;
     std::unique_ptr<ResourceWatch> watch_;
+    std::unique_ptr<ManagementServer> management_;
     std::unique_ptr<BrokerControl> control_;
     std::size_t next_lane_ = 0;
     /// Between start and stop_app(); the core's thread.

@@ -7,6 +7,7 @@ constexpr std::string_view kErlang = "there is no Erlang runtime here";
 constexpr std::string_view kMirrors = "there are no mirrored queues here";
 constexpr std::string_view kStore = "the store is not RabbitMQ's";
 constexpr std::string_view kStatistics = "statistics are exact and cost nothing to collect";
+constexpr std::string_view kTimes = "the HTTP server has times of its own";
 constexpr std::string_view kAcceptors = "accepting needs no pool here";
 constexpr std::string_view kSocket = "this socket option is not set";
 constexpr std::string_view kOutputs = "logs go to the console and to a file";
@@ -84,6 +85,17 @@ constexpr IdleKey kIdle[] = {
     {"cluster_partition_handling.*", kPartitions},
     {"collect_statistics", kStatistics},
     {"collect_statistics_interval", kStatistics},
+    {"management_agent.*", kStatistics},
+    {"management.rates_mode", kStatistics},
+    {"management.sample_retention_policies.*", kStatistics},
+    {"management.disable_stats", kStatistics},
+    {"management.enable_queue_totals", kStatistics},
+    {"management.db_cache_multiplier", kStatistics},
+    {"management.process_stats_gc_timeout", kErlang},
+    {"management.http_log_dir", kOutputs},
+    {"management.disable_basic_auth", "it is the only login there is"},
+    {"management.tcp.compress", "answers are not compressed"},
+    {"management.tcp.*", kTimes},
     {"mnesia_table_loading_retry_timeout", kStore},
     {"mnesia_table_loading_retry_limit", kStore},
     {"message_store_shutdown_timeout", kStore},
@@ -131,7 +143,7 @@ constexpr std::string_view kTrust[] = {
     "ssl_options.cert",
     "ssl_options.key.$",
     "ssl_options.psk_identity"};
-constexpr std::string_view kManagement[] = {"management.*", "management_agent.*"};
+constexpr std::string_view kManagement[] = {"management.*"};
 constexpr std::string_view kPrometheus[] = {"prometheus.*"};
 constexpr std::string_view kClustering[] = {
     "cluster_formation.*", "cluster_keepalive_interval", "cluster_tags.*", "node_tags.*", "aws.*"};
@@ -152,7 +164,7 @@ constexpr std::string_view kTracing[] = {"event_exchange.*", "message_intercepto
 
 constexpr LaterPart kLater[] = {
     {"trust in another form", "PEM files of ssl_options are read and nothing else", kTrust},
-    {"the HTTP API", "no management listener is opened", kManagement},
+    {"the rest of the HTTP API", "it is served by management.tcp.port alone", kManagement},
     {"metrics over TLS and with a login", "prometheus.tcp.port serves them", kPrometheus},
     {"clustering", "the node runs alone", kClustering},
     {"definitions from elsewhere", "only load_definitions is imported", kDefinitions},

@@ -100,6 +100,18 @@ struct PrometheusConfig {
     bool per_object = false;
 };
 
+/// The HTTP API's listener and what it lets in.
+struct ManagementConfig {
+    /// Nothing: no port is opened.
+    std::optional<ListenAddress> listener;
+    /// In front of /api; "" or "/rabbit".
+    std::string path_prefix;
+    /// Origins whose pages may call; "*" stands for all.
+    std::vector<std::string> cors_origins;
+    std::uint32_t cors_max_age_s = 1800;
+    std::uint64_t body_bytes_max = 64 * 1024 * 1024;
+};
+
 /// One value with where it came from, for `leveret config`.
 struct Setting {
     std::string key;
@@ -165,6 +177,7 @@ struct Config {
 
     LogConfig log;
     PrometheusConfig prometheus;
+    ManagementConfig management;
 
     /// Every key with its effective value, sorted by key. Secrets are masked.
     std::vector<Setting> settings;

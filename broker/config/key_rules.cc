@@ -221,6 +221,7 @@ std::span<const KeyRule> key_rules() {
         std::vector<KeyRule> all(std::begin(kRules), std::end(kRules));
         for (const KeyRule& rule : security_key_rules()) all.push_back(rule);
         for (const KeyRule& rule : prometheus_key_rules()) all.push_back(rule);
+        for (const KeyRule& rule : management_key_rules()) all.push_back(rule);
         return all;
     }();
     return kAll;
@@ -234,6 +235,9 @@ std::string canonical_key(std::string_view key) {
         {"log.level", "log.default.level"},
         {"prometheus.listener.port", "prometheus.tcp.port"},
         {"prometheus.listener.ip", "prometheus.tcp.ip"},
+        {"management.load_definitions", "load_definitions"},
+        {"management.listener.port", "management.tcp.port"},
+        {"management.listener.ip", "management.tcp.ip"},
     };
     for (const auto& [alias, meant] : kAliases)
         if (alias == key) return std::string{meant};

@@ -51,6 +51,9 @@ struct Draft {
     int linger_timeout_s = 0;
     std::optional<std::uint16_t> prometheus_port;
     std::string prometheus_ip;
+    std::optional<std::uint16_t> management_port;
+    std::string management_ip;
+    std::map<std::string, std::string> cors_origins;  // by key
     std::optional<LogLevel> log_level;
     std::string log_dir;
     std::string log_file;
@@ -78,11 +81,14 @@ struct KeyRule {
     bool secret = false;
 };
 
+/// All of them.
 [[nodiscard]] std::span<const KeyRule> key_rules();
 /// Those of security, which are among them.
 [[nodiscard]] std::span<const KeyRule> security_key_rules();
 /// Those of the metrics' listener.
 [[nodiscard]] std::span<const KeyRule> prometheus_key_rules();
+/// Those of the HTTP API.
+[[nodiscard]] std::span<const KeyRule> management_key_rules();
 
 /// Some keys have a second name; this is the first one.
 [[nodiscard]] std::string canonical_key(std::string_view key);

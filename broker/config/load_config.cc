@@ -104,7 +104,8 @@ private:
         const Assignment& given) {
         if (sources_.ephemeral && given.level != Level::set && given.level != Level::fallback &&
             (rule.group == Group::listeners || rule.group == Group::tls_listeners ||
-             key == "data_dir" || key.starts_with("prometheus.tcp.")))
+             key == "data_dir" || key.starts_with("management.tcp.") ||
+             key.starts_with("prometheus.tcp.")))
             return {};
         displace(rule, given.level);
         const Expected expected = rule.take(draft_, name, given.value);
@@ -187,6 +188,7 @@ private:
         if (draft_.linger) config().tcp.linger_s = draft_.linger_timeout_s;
         if (config().channel_max == 0) config().channel_max = 65535;
         finish_prometheus();
+        finish_management();
         finish_identity();
         finish_limits();
         finish_log();
@@ -241,6 +243,16 @@ private:
         config().prometheus.listener = {
             draft_.prometheus_ip.empty() ? everywhere : draft_.prometheus_ip,
             *draft_.prometheus_port};
+    }
+
+    void finish_management() {
+        ManagementConfig& management = config().management;
+        for (auto& [key, origin] : draft_.cors_origins) management.cors_origins.push_back(origin);
+        if (!draft_.management_port) return;
+        const std::string everywhere = sources_.ephemeral ? "127.0.0.1" : "::";
+        management.listener = {
+            draft_.management_ip.empty() ? everywhere : draft_.management_ip,
+            *draft_.management_port};
     }
 
     void finish_limits() {

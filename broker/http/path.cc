@@ -39,7 +39,7 @@ bool fits(const std::vector<std::string>& pattern, const std::vector<std::string
         path.begin(),
         path.end(),
         [](const std::string& wanted, std::string_view word) {
-            return wanted == "{}" || wanted == word;
+            return wanted.starts_with('{') || wanted == word;
         });
 }
 
@@ -116,7 +116,7 @@ std::optional<Router::Match> Router::match(std::string_view target) const {
         if (!fits(patterns_[i], path)) continue;
         Match match{i, {}};
         for (std::size_t at = 0; at < path.size(); ++at)
-            if (patterns_[i][at] == "{}") match.names.push_back(percent_decoded(path[at]));
+            if (patterns_[i][at].starts_with('{')) match.names.push_back(percent_decoded(path[at]));
         return match;
     }
     return std::nullopt;

@@ -34,7 +34,7 @@ private:
     std::vector<std::pair<std::string, std::string>> pairs_;
 };
 
-/// Paths with places for names, as "/api/queues/{}/{}".
+/// Paths with places for names, as "/api/queues/{vhost}/{queue}".
 class Router {
 public:
     /// Patterns are numbered from 0, and tried in this order.

@@ -56,6 +56,8 @@ public:
     /// `done` is called once, in a turn of the core: it must not call the core. What the job changed is durable then. Not at all where
     /// the broker stops before.
     void run(AmqpJob job, Done done);
+    /// For messages of jobs.
+    MessagePool& pool() { return pool_; }
     /// The lane's effects.
     void on_effects(EffectBatch& batch);
 
@@ -68,6 +70,7 @@ private:
     void finish(Run& run);
 
     Submit submit_;
+    MessagePool pool_;
     std::vector<std::unique_ptr<Run>> runs_;  // by slot; null where free
     std::uint32_t last_epoch_ = 0;
 };

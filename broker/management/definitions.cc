@@ -1,13 +1,12 @@
 #include "broker/management/definitions.h"
 
-#include "broker/management/table_json.h"
 #include "broker/auth/password_hash.h"
 #include "broker/core/policy.h"
-
-#include <fmt/format.h>
+#include "broker/management/table_json.h"
 
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
+#include <fmt/format.h>
 
 #include <functional>
 #include <set>

@@ -57,12 +57,14 @@ struct ExchangeSource {
     bool resume(Sink& rows) {
         const VirtualHost* const host = core.topology().find_vhost(vhost);
         if (!host) return false;
-        if (!last) rows.add(nullptr);
+        if (!last) rows.add(Row{nullptr, host});
         return resume_map(
             host->exchanges(),
             last,
             [&] { return rows.full(); },
-            [&](const auto& entry) { rows.add(entry.second.get()); });
+            [&](const auto& entry) {
+                rows.add(Row{entry.second.get(), host});
+            });
     }
 };
 
@@ -86,7 +88,7 @@ struct BindingSource {
         for (auto at = last_exchange ? exchanges.upper_bound(*last_exchange) : exchanges.begin();
              at != exchanges.end();
              ++at) {
-            if (resume_exchange(*at->second, rows)) return true;
+            if (resume_exchange(*host, *at->second, rows)) return true;
             last_exchange = at->first;
             last_key.reset();
         }
@@ -101,17 +103,17 @@ private:
             last_queue,
             [&] { return rows.full(); },
             [&](const auto& entry) {
-                rows.add({nullptr, nullptr, entry.second.get()});
+                rows.add(Row{nullptr, nullptr, entry.second.get(), &host});
             });
     }
     template <class Sink>
-    bool resume_exchange(const Exchange& exchange, Sink& rows) {
+    bool resume_exchange(const VirtualHost& host, const Exchange& exchange, Sink& rows) {
         return resume_map(
             exchange.bindings(),
             last_key,
             [&] { return rows.full(); },
             [&](const auto& entry) {
-                rows.add({&exchange, &entry.first, nullptr});
+                rows.add(Row{&exchange, &entry.first, nullptr, &host});
             });
     }
 };
@@ -168,7 +170,7 @@ struct ConsumerSource {
     bool resume(Sink& rows) {
         return resume_queues(core, vhost, last, rows, [&](const Queue& queue) {
             for (const Consumer* const consumer : queue.machine.consumers())
-                rows.add({queue, *consumer});
+                rows.add(Row{queue, *consumer});
         });
     }
 };

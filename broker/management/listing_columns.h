@@ -1,10 +1,10 @@
 // The columns of rabbitmqctl's list_... verbs, read from the core's state. The core's thread only.
 #pragma once
 
-#include "broker/management/pid_names.h"
 #include "broker/core/exchange.h"
 #include "broker/core/queue.h"
 #include "broker/core/session_state.h"
+#include "broker/management/pid_names.h"
 
 #include <boost/json/value.hpp>
 
@@ -33,6 +33,7 @@ struct BindingRow {
     const Exchange* source = nullptr;
     const BindingKey* key = nullptr;
     const Queue* queue = nullptr;
+    const VirtualHost* vhost = nullptr;
 };
 
 struct ConsumerRow {
@@ -40,8 +41,27 @@ struct ConsumerRow {
     const Consumer& consumer;
 };
 
-/// Null stands for the default exchange.
-using ExchangeRow = const Exchange*;
+/// A null exchange stands for the default one.
+struct ExchangeRow {
+    const Exchange* exchange = nullptr;
+    const VirtualHost* vhost = nullptr;
+
+    explicit operator bool() const { return exchange != nullptr; }
+    const Exchange* operator->() const { return exchange; }
+};
+
+/// "[::1]:5672" -> "::1", 5672.
+struct HostAndPort {
+    explicit HostAndPort(ByteView text);
+
+    ByteView host;
+    unsigned port = 0;
+};
+
+/// "127.0.0.1:53211 -> 127.0.0.1:5672".
+std::string connection_name(const SessionState& session);
+/// The same and " (1)".
+std::string channel_name(const ChannelState& channel);
 
 // All that there are, by Row.
 template <class Row>

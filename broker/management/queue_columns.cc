@@ -1,7 +1,7 @@
 // Columns of queues, exchanges and bindings.
+#include "broker/core/virtual_host.h"
 #include "broker/management/json_values.h"
 #include "broker/management/listing_columns.h"
-#include "broker/core/virtual_host.h"
 
 namespace lvt::broker {
 

@@ -1,8 +1,8 @@
 // Columns of connections, channels and consumers.
-#include "broker/management/json_values.h"
-#include "broker/management/listing_columns.h"
 #include "broker/core/tls_peer.h"
 #include "broker/core/virtual_host.h"
+#include "broker/management/json_values.h"
+#include "broker/management/listing_columns.h"
 
 #include <fmt/format.h>
 
@@ -10,28 +10,27 @@
 
 namespace lvt::broker {
 
-namespace {
-
-namespace json = boost::json;
-using Context = ColumnContext;
-
-/// "[::1]:5672" -> "::1", "5672".
-struct HostAndPort {
-    explicit HostAndPort(ByteView text) {
-        const std::size_t colon = text.rfind(':');
-        host = text.substr(0, colon);
-        if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-        if (colon == ByteView::npos) return;
-        const ByteView digits = text.substr(colon + 1);
-        std::from_chars(digits.data(), digits.data() + digits.size(), port);
-    }
-    ByteView host;
-    unsigned port = 0;
-};
+HostAndPort::HostAndPort(ByteView text) {
+    const std::size_t colon = text.rfind(':');
+    host = text.substr(0, colon);
+    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+    if (colon == ByteView::npos) return;
+    const ByteView digits = text.substr(colon + 1);
+    std::from_chars(digits.data(), digits.data() + digits.size(), port);
+}
 
 std::string connection_name(const SessionState& session) {
     return fmt::format("{} -> {}", session.peer, session.local);
 }
+
+std::string channel_name(const ChannelState& channel) {
+    return fmt::format("{} ({})", connection_name(*channel.session), channel.id.value());
+}
+
+namespace {
+
+namespace json = boost::json;
+using Context = ColumnContext;
 
 std::uint64_t in_hand(const ChannelState& channel) {
     std::uint64_t count = channel.gets.count();
@@ -138,7 +137,7 @@ constexpr Column<ChannelState> kChannelColumns[] = {
      }},
     {"name",
      [](const ChannelState& ch, const Context&) -> json::value {
-         return json_text(fmt::format("{} ({})", connection_name(*ch.session), ch.id.value()));
+         return json_text(channel_name(ch));
      }},
     {"number", [](const ChannelState& ch, const Context&) -> json::value { return ch.id.value(); }},
     {"user",

@@ -1,5 +1,6 @@
 #include "broker/management/table_json.h"
 
+#include "broker/management/json_values.h"
 #include "protocol/base/byte_writer.h"
 
 #include <boost/json/array.hpp>
@@ -56,23 +57,15 @@ Value value_of(const json::value& value, int depth) {
     return {};
 }
 
-json::value json_of(const amqp::FieldValue& value);
-
-json::object json_of(amqp::TableView table) {
-    json::object out;
-    for (const auto& [name, value] : table) out[json::string_view(name)] = json_of(value);
-    return out;
-}
-
-json::value json_of(const amqp::FieldValue& value) {
+json::value field_json(const amqp::FieldValue& value) {
     if (const auto number = value.integer()) return *number;
-    if (const auto text = value.string()) return json::string(text->data(), text->size());
+    if (const auto text = value.string()) return json_text(*text);
     if (const auto boolean = value.boolean()) return *boolean;
     if (const auto table = value.table()) return json_of(amqp::TableView(*table));
     if (const auto array = value.array()) {
         json::array out;
         amqp::ArrayView(*array).for_each(
-            [&](const amqp::FieldValue& element) { out.push_back(json_of(element)); });
+            [&](const amqp::FieldValue& element) { out.push_back(field_json(element)); });
         return out;
     }
     std::uint64_t bits = 0;
@@ -94,6 +87,12 @@ Result<amqp::Table> table_of(const json::value& value) {
     auto table = amqp::Table::decode(entries_of(*object, 1));
     if (table.has_error()) return Error{ErrorKind::invalid, table.error().text};
     return std::move(*table);
+}
+
+json::object json_of(amqp::TableView table) {
+    json::object out;
+    for (const auto& [name, value] : table) out[json_text(name)] = field_json(value);
+    return out;
 }
 
 json::object json_of(const amqp::Table& table) { return json_of(table.view()); }

@@ -12,5 +12,6 @@ namespace lvt::broker {
 /// invalid where it is no object, or nests deeper than amqp::kNestingMax.
 [[nodiscard]] Result<amqp::Table> table_of(const boost::json::value& value);
 [[nodiscard]] boost::json::object json_of(const amqp::Table& table);
+[[nodiscard]] boost::json::object json_of(amqp::TableView table);
 
 }  // namespace lvt::broker

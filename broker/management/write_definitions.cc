@@ -1,7 +1,7 @@
-#include "broker/management/definitions.h"
-#include "broker/management/table_json.h"
 #include "broker/auth/password_hash.h"
 #include "broker/core/topology.h"
+#include "broker/management/definitions.h"
+#include "broker/management/table_json.h"
 
 #include <boost/json/array.hpp>
 

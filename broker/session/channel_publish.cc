@@ -1,5 +1,6 @@
 // Channel: publishes and their confirms.
 #include "broker/core/expiration.h"
+#include "broker/core/publish_check.h"
 #include "broker/session/channel.h"
 #include "protocol/amqp/method_frame.h"
 
@@ -85,36 +86,7 @@ AmqpResult<void> Channel::check_publish(
                 body_size,
                 session_.options.max_message_size));
     }
-    if (scan.has(amqp::property::kUserId) && scan.user_id != session_.user &&
-        !session_.impersonator) {
-        return publish_error(
-            ReplyCode::precondition_failed,
-            fmt::format(
-                "user_id property set to '{}' but authenticated user was '{}'",
-                scan.user_id,
-                session_.user));
-    }
-    if (scan.delivery_mode > amqp::kPersistent ||
-        (scan.delivery_mode == 0 && scan.has(amqp::property::kDeliveryMode))) {
-        return publish_error(
-            ReplyCode::precondition_failed,
-            fmt::format("invalid message: {{delivery_mode_unknown,{}}}", scan.delivery_mode));
-    }
-    if (scan.has(amqp::property::kExpiration)) {
-        const auto parsed = parse_expiration(scan.expiration);
-        if (const Bytes* const wrong = std::get_if<Bytes>(&parsed)) {
-            return publish_error(
-                ReplyCode::precondition_failed,
-                fmt::format("invalid expiration '{}': {}", scan.expiration, *wrong));
-        }
-    }
-    if (scan.has(amqp::property::kDeliveryMode) && scan.delivery_mode != 1 &&
-        !scan.persistent()) {
-        return publish_error(
-            ReplyCode::precondition_failed,
-            fmt::format("invalid message: {{delivery_mode_unknown,{}}}", scan.delivery_mode));
-    }
-    return {};
+    return check_publish_properties(scan, session_.user, session_.impersonator);
 }
 
 void Channel::emit_publish(MessagePtr message, bool mandatory) {

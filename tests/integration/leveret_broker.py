@@ -57,6 +57,7 @@ class Broker:
         self.process = None
         self.port = None
         self.tls_port = None
+        self.http_port = None
 
     def start(self):
         command = [LEVERET, "serve"]
@@ -77,6 +78,7 @@ class Broker:
                 self.ports[url.scheme] = url.port
                 self.port = self.ports.get("amqp")
                 self.tls_port = self.ports.get("amqps")
+                self.http_port = self.ports.get("http")
             if line.startswith("Server startup complete"):
                 break
         if self.port is None:

@@ -11,7 +11,7 @@ from pika.exceptions import (AMQPConnectionError, ChannelClosedByBroker, Connect
 import leveret_broker
 from leveret_broker import BrokerCase, needs_own_broker
 
-DEFINITIONS = Path(__file__).resolve().parents[1] / "broker/app/definitions"
+DEFINITIONS = Path(__file__).resolve().parents[1] / "broker/management/definitions"
 
 
 class AdminCase(BrokerCase):

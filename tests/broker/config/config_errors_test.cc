@@ -161,13 +161,13 @@ TEST_F(ConfigErrors, BadValueOfTheEnvironment) {
 TEST_F(ConfigErrors, KeysOfALaterPartAreOneWarning) {
     file(
         "mqtt.listeners.tcp.1 = 1883\nheartbeat = 7\nmqtt.vhost = /\n"
-        "management.tcp.port = 15672\n");
+        "management.ssl.port = 15671\n");
     const Config config = load();
     ASSERT_EQ(config.warnings.size(), 2u);
     EXPECT_EQ(
         shown(config.warnings[0]),
-        "DIR/r.conf:4: management.tcp.port: the HTTP API comes with a later version: no management "
-        "listener is opened");
+        "DIR/r.conf:4: management.ssl.port: the rest of the HTTP API comes with a later version: it "
+        "is served by management.tcp.port alone");
     EXPECT_EQ(
         shown(config.warnings[1]),
         "DIR/r.conf:1: mqtt.listeners.tcp.1 (and 1 more): any other protocol comes with a later "

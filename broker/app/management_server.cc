@@ -1,0 +1,156 @@
+#include "broker/app/management_server.h"
+
+#include "broker/config/machine.h"
+#include "broker/http/server.h"
+#include "broker/management/management_api.h"
+#include "broker/management/slice_queue.h"
+#include "broker/net/socket_address.h"
+
+#include <dirent.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace lvt::broker {
+
+namespace {
+
+std::uint64_t open_files() {
+    // Newer kernels say it at once.
+    struct stat info {};
+    if (::stat("/proc/self/fd", &info) == 0 && info.st_size > 0)
+        return static_cast<std::uint64_t>(info.st_size);
+    std::uint64_t count = 0;
+    DIR* const directory = ::opendir("/proc/self/fd");
+    if (!directory) return 0;
+    while (::readdir(directory)) ++count;
+    ::closedir(directory);
+    return count;
+}
+
+std::uint64_t files_max() {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur;
+}
+
+ListeningAt listening_at(const Listener& listener, const char* protocol) {
+    std::string host = listener.name().substr(0, listener.name().rfind(':'));
+    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+    return {protocol, host, listener.port()};
+}
+
+ApiOptions api_options(const Config& config) {
+    ApiOptions options;
+    options.node_name = config.node_name;
+    options.cluster_name = config.server.cluster_name;
+    options.product = config.server.product;
+    options.version = config.server.version;
+    options.data_dir = config.data_dir.string();
+    options.loopback_users = {config.loopback_users.begin(), config.loopback_users.end()};
+    options.path_prefix = config.management.path_prefix;
+    options.cors_origins = config.management.cors_origins;
+    options.cors_max_age_s = config.management.cors_max_age_s;
+    return options;
+}
+
+}  // namespace
+
+ManagementServer::ManagementServer(Parts parts)
+    : parts_(parts), started_(parts.clock.now().monotonic) {}
+
+Result<std::unique_ptr<ManagementServer>> ManagementServer::bind(Parts parts) {
+    std::unique_ptr<ManagementServer> server(new ManagementServer(parts));
+    const auto& wanted = parts.config.management.listener;
+    if (!wanted) return server;
+    Result<std::shared_ptr<Listener>> listener =
+        Listener::bind({wanted->host, wanted->port, 1024}, parts.loop, parts.clock, parts.log);
+    if (listener.has_error())
+        return Error{
+            ErrorKind::invalid, fmt::format("management.tcp.port: {}", listener.error().message)};
+    server->listener_ = std::move(*listener);
+    return server;
+}
+
+ManagementServer::~ManagementServer() { stop(); }
+
+void ManagementServer::open(ResourceWatch& watch, std::function<bool()> accepts_clients) {
+    CoreThread& thread = parts_.thread;
+    caller_ = std::make_unique<AmqpCaller>(
+        [&thread](CommandBatch batch) { thread.submit_inner(std::move(batch)); });
+    slices_ = std::make_unique<SliceQueue>(
+        [&thread](std::function<void()> slice) { thread.loop().post(std::move(slice)); });
+    thread.set_inner_lane([this](EffectBatch& batch) { caller_->on_effects(batch); });
+    const auto facts = [this, &watch, accepts_clients = std::move(accepts_clients)] {
+        NodeFacts facts;
+        for (const auto& listener : parts_.amqp_listeners)
+            facts.listeners.push_back(
+                listening_at(*listener, listener->tls() ? "amqp/ssl" : "amqp"));
+        if (listener_) facts.listeners.push_back(listening_at(*listener_, "http"));
+        facts.pid = ::getpid();
+        facts.uptime_ms =
+            static_cast<std::uint64_t>((parts_.clock.now().monotonic - started_).count());
+        facts.memory_bytes = anonymous_memory_bytes();
+        facts.memory_limit_bytes = watch.memory_limit_bytes();
+        const Result<Volume> volume = volume_of(parts_.config.data_dir);
+        facts.disk_free_bytes = volume.has_value() ? volume->free_bytes : 0;
+        facts.disk_free_limit_bytes = watch.disk_free_limit_bytes();
+        facts.files_open = open_files();
+        facts.files_max = files_max();
+        facts.processors = std::max(1u, std::thread::hardware_concurrency());
+        facts.memory_alarm = watch.alarm().memory;
+        facts.disk_alarm = watch.alarm().disk;
+        facts.accepts_clients = accepts_clients();
+        return facts;
+    };
+    api_ = std::make_unique<ManagementApi>(
+        Api{api_options(parts_.config),
+            parts_.core,
+            parts_.clock,
+            parts_.log,
+            random_,
+            PidNames{parts_.config.node_name, 0},
+            *caller_,
+            [this](std::function<void()> slice) { slices_->add(std::move(slice)); },
+            [&thread](AdminRequest request, std::function<void(AdminReply)> done) {
+                thread.administer(std::move(request), std::move(done));
+            },
+            facts});
+    http::ServerOptions options;
+    options.body_bytes_max = parts_.config.management.body_bytes_max;
+    server_ = std::make_unique<http::Server>(parts_.loop.context(), options, *api_);
+}
+
+void ManagementServer::start(FatalHandler on_fatal) {
+    if (!listener_) return;
+    parts_.loop.post([this] { listener_->start([this](int fd) { accept(fd); }); });
+    thread_ = std::thread([this, on_fatal = std::move(on_fatal)] {
+        run_guarded(parts_.loop, on_fatal);
+        listener_->close();
+        server_->close();
+    });
+}
+
+void ManagementServer::accept(int fd) {
+    const SocketEnd remote = remote_end(fd);
+    server_->adopt(fd, {host_and_port(remote.address, remote.port), remote.loopback, false});
+}
+
+void ManagementServer::close_listener() {
+    if (listener_) parts_.loop.post([listener = listener_] { listener->close(); });
+}
+
+void ManagementServer::stop() {
+    parts_.loop.stop();
+    if (thread_.joinable()) thread_.join();
+}
+
+std::vector<std::string> ManagementServer::names() const {
+    std::vector<std::string> out;
+    if (listener_) out.push_back(listener_->name());
+    return out;
+}
+
+}  // namespace lvt::broker

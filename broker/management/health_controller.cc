@@ -1,0 +1,147 @@
+// /health/checks, those of RabbitMQ 3.10 and of 4.x, and /healthchecks/node of old.
+#include "broker/management/management_api.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace lvt::broker {
+
+namespace json = boost::json;
+using http::Verb;
+
+namespace {
+
+void pass(const CallPtr& call, json::object more = {}) {
+    json::object out{{"status", "ok"}};
+    for (auto& [key, value] : more) out[key] = std::move(value);
+    call->value(std::move(out));
+}
+
+void fail(const CallPtr& call, std::string_view reason, json::object more = {}) {
+    json::object out{{"status", "failed"}, {"reason", reason}};
+    for (auto& [key, value] : more) out[key] = std::move(value);
+    call->value(std::move(out), 503);
+}
+
+json::array alarms(const Call& call, const NodeFacts& facts) {
+    json::array out;
+    const auto add = [&](const char* resource) {
+        out.push_back(json::object{{"node", call.api.options.node_name}, {"resource", resource}});
+    };
+    if (facts.memory_alarm) add("memory");
+    if (facts.disk_alarm) add("disk");
+    return out;
+}
+
+void check_alarms(const CallPtr& call) {
+    json::array all = alarms(*call, call->api.node_facts());
+    if (all.empty()) return pass(call);
+    fail(call, "There are alarms in effect in the cluster", {{"alarms", std::move(all)}});
+}
+
+void check_local_alarms(const CallPtr& call) {
+    json::array all = alarms(*call, call->api.node_facts());
+    if (all.empty()) return pass(call);
+    fail(call, "There are alarms in effect on the node", {{"alarms", std::move(all)}});
+}
+
+/// Which certificates end soon is the TLS listeners' to know; none of them refuses a handshake before.
+void check_certificates(const CallPtr& call) {
+    constexpr std::string_view kUnits[] = {"days", "weeks", "months", "years"};
+    int within = 0;
+    const std::string& number = call->names[0];
+    const auto parsed = std::from_chars(number.data(), number.data() + number.size(), within);
+    if (parsed.ec != std::errc() || parsed.ptr != number.data() + number.size())
+        return call->bad_request("Invalid expiration value.");
+    if (std::find(std::begin(kUnits), std::end(kUnits), call->names[1]) == std::end(kUnits))
+        return call->bad_request("Time unit not recognised. Use: days, weeks, months, years.");
+    pass(call);
+}
+
+void check_port(const CallPtr& call) {
+    unsigned port = 0;
+    const std::string& number = call->names[0];
+    const auto parsed = std::from_chars(number.data(), number.data() + number.size(), port);
+    if (parsed.ec != std::errc() || parsed.ptr != number.data() + number.size())
+        return call->bad_request("Invalid port number.");
+    json::array ports;
+    for (const ListeningAt& one : call->api.node_facts().listeners) {
+        if (one.port == port) return pass(call, {{"port", port}});
+        ports.push_back(one.port);
+    }
+    fail(call, "No active listener", {{"missing", port}, {"ports", std::move(ports)}});
+}
+
+void check_protocol(const CallPtr& call) {
+    // One protocol has several names.
+    std::string wanted = call->names[0];
+    if (wanted == "amqp091" || wanted == "amqp0.9.1" || wanted == "amqp0-9-1") wanted = "amqp";
+    if (wanted == "amqps" || wanted == "tls" || wanted == "ssl") wanted = "amqp/ssl";
+    json::array protocols;
+    for (const ListeningAt& one : call->api.node_facts().listeners) {
+        if (one.protocol == wanted) return pass(call, {{"protocol", wanted}});
+        protocols.emplace_back(one.protocol);
+    }
+    fail(
+        call,
+        "No active listener",
+        {{"missing", call->names[0]}, {"protocols", std::move(protocols)}});
+}
+
+void check_nothing(const CallPtr& call) { pass(call); }
+void check_alone(const CallPtr& call) { pass(call, {{"reason", "single node cluster"}}); }
+
+void check_service(const CallPtr& call) {
+    if (call->api.node_facts().accepts_clients) return pass(call);
+    fail(call, "the rabbit node is not currently available to serve");
+}
+
+void check_connection_limit(const CallPtr& call) {
+    pass(call, {{"current", call->api.core.status().connections}, {"limit", "infinity"}});
+}
+
+void check_node(const CallPtr& call) {
+    if (!call->names.empty() && call->names[0] != call->api.options.node_name)
+        return call->not_found();
+    const NodeFacts facts = call->api.node_facts();
+    if (!facts.memory_alarm && !facts.disk_alarm) return pass(call);
+    call->value(json::object{{"status", "failed"}, {"reason", "resource alarm(s) in effect"}});
+}
+
+constexpr Access kAnyone = Access::manager;
+constexpr Endpoint kEndpoints[] = {
+    {Verb::get, "/health/checks/alarms", kAnyone, check_alarms},
+    {Verb::get, "/health/checks/local-alarms", kAnyone, check_local_alarms},
+    {Verb::get,
+     "/health/checks/certificate-expiration/{within}/{unit}",
+     kAnyone,
+     check_certificates},
+    {Verb::get, "/health/checks/port-listener/{port}", kAnyone, check_port},
+    {Verb::get, "/health/checks/protocol-listener/{protocol}", kAnyone, check_protocol},
+    {Verb::get, "/health/checks/virtual-hosts", kAnyone, check_nothing},
+    {Verb::get, "/health/checks/node-is-mirror-sync-critical", kAnyone, check_alone},
+    {Verb::get, "/health/checks/node-is-quorum-critical", kAnyone, check_alone},
+    {Verb::get, "/health/checks/ready-to-serve-clients", kAnyone, check_service},
+    {Verb::get, "/health/checks/is-in-service", kAnyone, check_service},
+    {Verb::get, "/health/checks/below-node-connection-limit", kAnyone, check_connection_limit},
+    {Verb::get, "/health/checks/metadata-store/initialized", kAnyone, check_nothing},
+    {Verb::get, "/health/checks/metadata-store/initialized/with-data", kAnyone, check_nothing},
+    {Verb::get,
+     "/health/checks/quorum-queues-without-elected-leaders/all-vhosts",
+     kAnyone,
+     check_nothing},
+    {Verb::get,
+     "/health/checks/quorum-queues-without-elected-leaders/vhost/{vhost}",
+     Access::visible_vhost,
+     check_nothing},
+    {Verb::get, "/healthchecks/node", Access::monitor, check_node},
+    {Verb::get, "/healthchecks/node/{node}", Access::monitor, check_node},
+};
+
+}  // namespace
+
+std::span<const Endpoint> health_endpoints() { return kEndpoints; }
+
+}  // namespace lvt::broker

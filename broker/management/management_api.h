@@ -1,0 +1,87 @@
+// ManagementApi: RabbitMQ's HTTP API. It finds the controller for a request, and lets it run on the core's thread once the user has proved to be
+// who it says and may ask that.
+#pragma once
+
+#include "broker/http/path.h"
+#include "broker/management/call.h"
+
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lvt::broker {
+
+/// What a user needs for a call.
+enum class Access : unsigned char {
+    open,           // no login
+    manager,        // any management tag
+    monitor,        // monitoring
+    administrator,  // administrator
+    vhost,          // any management tag, and permissions in the virtual host
+    visible_vhost,  // as vhost; monitoring sees all
+    policymaker,    // policymaker, and permissions in the virtual host
+};
+
+/// One verb on one path. A place named {vhost} stands for a virtual host that must exist.
+struct Endpoint {
+    http::Verb verb;
+    std::string_view path;  // behind /api
+    Access access;
+    void (*run)(const CallPtr& call);
+};
+
+// The controllers, one file each.
+std::span<const Endpoint> binding_endpoints();
+std::span<const Endpoint> definition_endpoints();
+std::span<const Endpoint> exchange_endpoints();
+std::span<const Endpoint> health_endpoints();
+std::span<const Endpoint> node_endpoints();
+std::span<const Endpoint> permission_endpoints();
+std::span<const Endpoint> policy_endpoints();
+std::span<const Endpoint> queue_endpoints();
+std::span<const Endpoint> session_endpoints();
+std::span<const Endpoint> user_endpoints();
+std::span<const Endpoint> vhost_endpoints();
+
+class ManagementApi final : public http::Handler {
+public:
+    /// Must outlive what it has begun.
+    explicit ManagementApi(Api api);
+
+    /// The server's thread.
+    void handle(http::Request request, http::Respond respond) override;
+
+private:
+    struct Choice {
+        const Endpoint* endpoint = nullptr;
+        /// Which of its places is the virtual host; -1: none.
+        int vhost_place = -1;
+    };
+    using Path = std::map<http::Verb, Choice>;
+
+    void add(const Endpoint& endpoint);
+    bool handle_outside_api(std::string_view path, const http::Respond& respond) const;
+    void begin(CallPtr call, const Choice& choice);
+
+    const Api api_;
+    http::Router router_;
+    std::vector<Path> paths_;
+    /// By their patterns, whatever the names of the places.
+    std::map<std::string, std::size_t> known_paths_;
+};
+
+/// Parses the body of a PUT, POST or DELETE; nothing: it is sound, else what is wrong with it.
+std::optional<std::string> read_body(std::string_view text, boost::json::object& out);
+
+/// Core's thread. False: the client has been told why not.
+bool authenticate(const CallPtr& call);
+bool authorise(const CallPtr& call, Access access);
+
+/// Headers that let pages of other origins see the answer; see ApiOptions::cors_origins.
+http::Headers cors_headers(const ApiOptions& options, const http::Request& request);
+/// A page of another origin, not allowed, asks for a change (cross-site request forgery).
+bool is_forged(const ApiOptions& options, const http::Request& request);
+
+}  // namespace lvt::broker
