@@ -110,7 +110,11 @@ Result<void> Application::build() {
         LVT_TRY(bind_listeners());
         LVT_TRY(open_store());
         make_lanes();
-        management_->open(*watch_, [this] { return accepting_; });
+        management_->open(
+            *watch_,
+            {[this] { return accepting_; },
+             [this] { return prometheus_listener(); },
+             [this] { return tls_ ? tls_->certificates() : std::vector<TlsCertificate>{}; }});
         LVT_TRY(load_definitions());
         LVT_TRY(open_control());
         run();

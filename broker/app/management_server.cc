@@ -6,9 +6,6 @@
 #include "broker/management/slice_queue.h"
 #include "broker/net/socket_address.h"
 
-#include <dirent.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,29 +14,10 @@ namespace lvt::broker {
 
 namespace {
 
-std::uint64_t open_files() {
-    // Newer kernels say it at once.
-    struct stat info {};
-    if (::stat("/proc/self/fd", &info) == 0 && info.st_size > 0)
-        return static_cast<std::uint64_t>(info.st_size);
-    std::uint64_t count = 0;
-    DIR* const directory = ::opendir("/proc/self/fd");
-    if (!directory) return 0;
-    while (::readdir(directory)) ++count;
-    ::closedir(directory);
-    return count;
-}
-
-std::uint64_t files_max() {
-    rlimit limit{};
-    ::getrlimit(RLIMIT_NOFILE, &limit);
-    return limit.rlim_cur;
-}
-
-ListeningAt listening_at(const Listener& listener, const char* protocol) {
-    std::string host = listener.name().substr(0, listener.name().rfind(':'));
-    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-    return {protocol, host, listener.port()};
+/// "[::1]:5672" taken apart.
+ListeningAt listening_at(const std::string& name, const char* protocol) {
+    const HostAndPort parts(name);
+    return {protocol, std::string(parts.host), static_cast<std::uint16_t>(parts.port)};
 }
 
 ApiOptions api_options(const Config& config) {
@@ -76,19 +54,21 @@ Result<std::unique_ptr<ManagementServer>> ManagementServer::bind(Parts parts) {
 
 ManagementServer::~ManagementServer() { stop(); }
 
-void ManagementServer::open(ResourceWatch& watch, std::function<bool()> accepts_clients) {
+void ManagementServer::open(ResourceWatch& watch, Hooks hooks) {
     CoreThread& thread = parts_.thread;
     caller_ = std::make_unique<AmqpCaller>(
         [&thread](CommandBatch batch) { thread.submit_inner(std::move(batch)); });
     slices_ = std::make_unique<SliceQueue>(
         [&thread](std::function<void()> slice) { thread.loop().post(std::move(slice)); });
     thread.set_inner_lane([this](EffectBatch& batch) { caller_->on_effects(batch); });
-    const auto facts = [this, &watch, accepts_clients = std::move(accepts_clients)] {
+    const auto facts = [this, &watch, hooks = std::move(hooks)] {
         NodeFacts facts;
         for (const auto& listener : parts_.amqp_listeners)
             facts.listeners.push_back(
-                listening_at(*listener, listener->tls() ? "amqp/ssl" : "amqp"));
-        if (listener_) facts.listeners.push_back(listening_at(*listener_, "http"));
+                listening_at(listener->name(), listener->tls() ? "amqp/ssl" : "amqp"));
+        if (listener_) facts.listeners.push_back(listening_at(listener_->name(), "http"));
+        if (const std::string name = hooks.prometheus_listener(); !name.empty())
+            facts.listeners.push_back(listening_at(name, "http/prometheus"));
         facts.pid = ::getpid();
         facts.uptime_ms =
             static_cast<std::uint64_t>((parts_.clock.now().monotonic - started_).count());
@@ -98,11 +78,13 @@ void ManagementServer::open(ResourceWatch& watch, std::function<bool()> accepts_
         facts.disk_free_bytes = volume.has_value() ? volume->free_bytes : 0;
         facts.disk_free_limit_bytes = watch.disk_free_limit_bytes();
         facts.files_open = open_files();
-        facts.files_max = files_max();
+        facts.files_max = open_files_max();
         facts.processors = std::max(1u, std::thread::hardware_concurrency());
         facts.memory_alarm = watch.alarm().memory;
         facts.disk_alarm = watch.alarm().disk;
-        facts.accepts_clients = accepts_clients();
+        facts.accepts_clients = hooks.accepts_clients();
+        for (const TlsCertificate& one : hooks.certificates())
+            facts.certificates.push_back({one.file.string(), one.not_after});
         return facts;
     };
     api_ = std::make_unique<ManagementApi>(

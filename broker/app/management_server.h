@@ -6,6 +6,7 @@
 #include "broker/core/core.h"
 #include "broker/net/core_thread.h"
 #include "broker/net/listener.h"
+#include "broker/net/tls_context.h"
 #include "protocol/base/random.h"
 
 #include <cstdint>
@@ -44,13 +45,21 @@ public:
         const std::vector<std::shared_ptr<Listener>>& amqp_listeners;
     };
 
+    /// What it asks of the application, on the core's thread.
+    struct Hooks {
+        std::function<bool()> accepts_clients;
+        /// "127.0.0.1:15692"; empty where there is none.
+        std::function<std::string()> prometheus_listener;
+        std::function<std::vector<TlsCertificate>()> certificates;
+    };
+
     /// Binds where the configuration says so. The error's text names the key.
     [[nodiscard]] static Result<std::unique_ptr<ManagementServer>> bind(Parts parts);
     /// As stop().
     ~ManagementServer();
 
     /// Before the core's thread starts: the API acts as a client on the core's inner lane.
-    void open(ResourceWatch& watch, std::function<bool()> accepts_clients);
+    void open(ResourceWatch& watch, Hooks hooks);
     /// Starts the thread and accepts.
     void start(FatalHandler on_fatal);
     /// Any thread: nothing is accepted any more.

@@ -128,6 +128,7 @@ void AmqpCaller::get_next(Run& run) {
 void AmqpCaller::finish(Run& run) {
     run.closing = true;
     CommandBatch batch;
+    batch.reserve(2);
     if (!run.outcome.error && !run.outcome.got.empty() && !run.job.acks_at_once) {
         // What is given back was only looked at: it counts for nothing (design 7.3), but for the redelivered flag.
         if (run.job.get_end == GetEnd::requeue)

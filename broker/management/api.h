@@ -24,9 +24,16 @@ struct ListeningAt {
     std::uint16_t port = 0;
 };
 
+struct CertificateInUse {
+    std::string file;
+    /// Wall time, since 1970.
+    Milliseconds not_after{0};
+};
+
 /// What the process and its machine are like just now.
 struct NodeFacts {
     std::vector<ListeningAt> listeners;
+    std::vector<CertificateInUse> certificates;
     std::int64_t pid = 0;
     std::uint64_t uptime_ms = 0;
     std::uint64_t memory_bytes = 0;

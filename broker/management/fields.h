@@ -1,8 +1,8 @@
 // The fields of rows as the HTTP API shows them, and lists of rows as answers. The core's thread only.
 #pragma once
 
+#include "broker/management/api_stats.h"
 #include "broker/management/call.h"
-#include "broker/management/stats_json.h"
 
 #include <boost/json/serialize.hpp>
 
@@ -11,7 +11,7 @@ namespace lvt::broker {
 /// One or more keys of a row's object. Where `put` is null it is rabbitmqctl's column of that name.
 template <class Row>
 struct Field {
-    /// What `columns` calls it.
+    /// What `columns` calls it, or all its names with blanks between.
     std::string_view name;
     void (*put)(boost::json::object& out, const Row& row, const ColumnContext& context) = nullptr;
 };
@@ -38,13 +38,16 @@ boost::json::object no_garbage_collection();
 /// What a URL calls a binding among those of its two ends.
 std::string properties_key(const BindingRow& binding);
 
+/// Of the names, which have blanks between.
+bool needs_any(const Shape& shape, std::string_view names);
+
 /// The fields that a shape needs, in order.
 template <class Row>
 class FieldChoice {
 public:
     explicit FieldChoice(const Shape& shape) {
         for (const Field<Row>& field : fields<Row>()) {
-            if (!shape.needs(field.name)) continue;
+            if (!needs_any(shape, field.name)) continue;
             chosen_.push_back({&field, nullptr});
             if (field.put) continue;
             for (const Column<Row>& column : columns<Row>())
@@ -153,7 +156,7 @@ void answer_rows_of_vhosts(
 /// One row as an object with all its fields.
 template <class Row>
 boost::json::object row_object(const Call& call, const Row& row) {
-    ColumnContext context{call.api.pids};
+    ColumnContext context{call.api.pids, StatsView::of(call.query, call.api.clock.now())};
     const Shape shape(call.query);
     if (shape.needs("messages_unconfirmed")) context.unconfirmed = call.api.core.unconfirmed();
     return FieldChoice<Row>(shape).object(row, context);

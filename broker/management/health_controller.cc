@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <charconv>
+#include <optional>
 
 namespace lvt::broker {
 
@@ -47,17 +47,30 @@ void check_local_alarms(const CallPtr& call) {
     fail(call, "There are alarms in effect on the node", {{"alarms", std::move(all)}});
 }
 
-/// Which certificates end soon is the TLS listeners' to know; none of them refuses a handshake before.
+std::optional<Milliseconds> time_unit(std::string_view word) {
+    constexpr std::pair<std::string_view, std::int64_t> kDays[] = {
+        {"days", 1}, {"weeks", 7}, {"months", 30}, {"years", 365}};
+    for (const auto& [name, days] : kDays)
+        if (word == name) return Milliseconds(days * 24 * 60 * 60 * 1000);
+    return std::nullopt;
+}
+
+/// None of the TLS listeners' certificates ends within that time.
 void check_certificates(const CallPtr& call) {
-    constexpr std::string_view kUnits[] = {"days", "weeks", "months", "years"};
-    int within = 0;
+    std::int32_t within = 0;
     const std::string& number = call->names[0];
     const auto parsed = std::from_chars(number.data(), number.data() + number.size(), within);
     if (parsed.ec != std::errc() || parsed.ptr != number.data() + number.size())
         return call->bad_request("Invalid expiration value.");
-    if (std::find(std::begin(kUnits), std::end(kUnits), call->names[1]) == std::end(kUnits))
+    const auto unit = time_unit(call->names[1]);
+    if (!unit)
         return call->bad_request("Time unit not recognised. Use: days, weeks, months, years.");
-    pass(call);
+    const Milliseconds limit = call->api.clock.now().wall + *unit * within;
+    json::array expired;
+    for (const CertificateInUse& one : call->api.node_facts().certificates)
+        if (one.not_after < limit) expired.emplace_back(one.file);
+    if (expired.empty()) return pass(call);
+    fail(call, "Certificates expiring", {{"expired", std::move(expired)}});
 }
 
 void check_port(const CallPtr& call) {
@@ -99,7 +112,7 @@ void check_service(const CallPtr& call) {
 }
 
 void check_connection_limit(const CallPtr& call) {
-    pass(call, {{"current", call->api.core.status().connections}, {"limit", "infinity"}});
+    pass(call, {{"current", call->api.core.object_totals().connections}, {"limit", "infinity"}});
 }
 
 void check_node(const CallPtr& call) {

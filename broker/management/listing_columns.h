@@ -4,6 +4,7 @@
 #include "broker/core/exchange.h"
 #include "broker/core/queue.h"
 #include "broker/core/session_state.h"
+#include "broker/management/api_stats.h"
 #include "broker/management/pid_names.h"
 
 #include <boost/json/value.hpp>
@@ -18,6 +19,7 @@ namespace lvt::broker {
 /// What columns are made with.
 struct ColumnContext {
     const PidNames& pids;
+    StatsView stats = {};
     /// By ChannelState::incarnation; filled where it is asked for.
     std::unordered_map<std::uint64_t, std::uint64_t> unconfirmed = {};
 };

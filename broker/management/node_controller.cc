@@ -1,6 +1,6 @@
 // /overview, /nodes and what the API says of itself.
+#include "broker/management/api_stats.h"
 #include "broker/management/management_api.h"
-#include "broker/management/stats_json.h"
 
 #include <fmt/format.h>
 
@@ -26,6 +26,7 @@ json::array exchange_types() {
         enabled("headers", "Routes by message headers"),
         enabled("topic", "Routes by patterns of routing keys"),
         enabled("x-consistent-hash", "Spreads routing keys over the bound queues"),
+        enabled("x-delayed-message", "Holds messages back, then routes as another type"),
         enabled("x-random", "Routes to one bound queue at random")};
 }
 
@@ -90,7 +91,7 @@ void get_overview(const CallPtr& call) {
         {"enable_queue_totals", false},
         {"statistics_db_event_queue", 0},
         {"node", options.node_name}};
-    put_broker_stats(out, *call);
+    put_broker_stats(out, call->api.core, StatsView::of(call->query, call->api.clock.now()));
     if (call->visitor.monitor) {
         const NodeFacts facts = call->api.node_facts();
         out["listeners"] = listeners(*call, facts);
@@ -189,7 +190,9 @@ json::array texts(const std::vector<std::string>& words) {
 json::object node_json(const Call& call) {
     const ApiOptions& options = call.api.options;
     const NodeFacts facts = call.api.node_facts();
-    const CoreStatus status = call.api.core.status();
+    json::object all;
+    put_broker_stats(all, call.api.core, StatsView::of(call.query, call.api.clock.now()));
+    const json::value& connections = all.at("object_totals").at("connections");
     json::object out{
         {"name", options.node_name},
         {"type", "disc"},
@@ -222,12 +225,10 @@ json::object node_json(const Call& call) {
         {"mem_calculation_strategy", "rss"}};
     put(out, "mem_used", facts.memory_bytes);
     put(out, "fd_used", std::max<std::uint64_t>(1, facts.files_open));
-    put(out, "sockets_used", std::max<std::uint64_t>(1, status.connections));
+    put(out, "sockets_used", std::max<std::uint64_t>(1, connections.to_number<std::uint64_t>()));
     put(out, "proc_used", kProcesses);
     put(out, "disk_free", facts.disk_free_bytes);
     put_foreign_counts(out);
-    json::object all;
-    put_broker_stats(all, call);
     for (auto& [name, value] : all.at("churn_rates").as_object()) out[name] = std::move(value);
     if (call.query.flag("memory")) out["memory"] = memory_json(facts);
     return out;

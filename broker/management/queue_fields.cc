@@ -12,6 +12,15 @@ namespace lvt::broker {
 namespace json = boost::json;
 using Context = ColumnContext;
 
+bool needs_any(const Shape& shape, std::string_view names) {
+    while (!names.empty()) {
+        const std::size_t blank = std::min(names.find(' '), names.size());
+        if (shape.needs(names.substr(0, blank))) return true;
+        names.remove_prefix(std::min(blank + 1, names.size()));
+    }
+    return false;
+}
+
 json::value text_or_null(ByteView text) {
     if (text.empty()) return nullptr;
     return json_text(text);
@@ -117,9 +126,15 @@ constexpr Field<Queue> kQueueFields[] = {
          out["single_active_consumer_tag"] = tag_of(single_active_consumer(q));
      }},
     {"owner_pid_details", put_owner},
-    {"messages"},
-    {"messages_ready"},
-    {"messages_unacknowledged"},
+    {"messages messages_details messages_ready messages_ready_details messages_unacknowledged "
+     "messages_unacknowledged_details",
+     [](json::object& out, const Queue& q, const Context& c) {
+         add_stats(out, stats_of(q).lengths, c.stats.now, c.stats.lengths);
+     }},
+    {"message_stats",
+     [](json::object& out, const Queue& q, const Context& c) {
+         put_message_stats(out, stats_of(q).messages, c.stats);
+     }},
     {"messages_ram"},
     {"messages_ready_ram"},
     {"messages_unacknowledged_ram"},
@@ -147,7 +162,7 @@ constexpr Field<Queue> kQueueFields[] = {
      }},
     {"recoverable_slaves",
      [](json::object& out, const Queue&, const Context&) { out["recoverable_slaves"] = nullptr; }},
-    {"reductions",
+    {"reductions reductions_details",
      [](json::object& out, const Queue&, const Context&) {
          out["reductions"] = 0;
          out["reductions_details"] = no_rate();
@@ -176,6 +191,10 @@ constexpr Field<ExchangeRow> kExchangeFields[] = {
     {"policy",
      [](json::object& out, const ExchangeRow& e, const Context&) {
          if (e && !e->policy_name.empty()) out["policy"] = json_text(e->policy_name);
+     }},
+    {"message_stats",
+     [](json::object& out, const ExchangeRow& e, const Context& c) {
+         put_message_stats(out, stats_of(*e.vhost, e.exchange), c.stats);
      }},
     {"user_who_performed_action",
      [](json::object& out, const ExchangeRow&, const Context&) {

@@ -67,15 +67,6 @@ constexpr char kPeerCertValidity[] = "peer_cert_validity";
 constexpr char kRecvCnt[] = "recv_cnt";
 constexpr char kSendCnt[] = "send_cnt";
 constexpr char kSendPend[] = "send_pend";
-constexpr char kRecvOct[] = "recv_oct";
-constexpr char kSendOct[] = "send_oct";
-
-void put_octets(json::object& out, const SessionState& s, const Context& c) {
-    put_column_or_zero<kRecvOct>(out, s, c);
-    out["recv_oct_details"] = no_rate();
-    put_column_or_zero<kSendOct>(out, s, c);
-    out["send_oct_details"] = no_rate();
-}
 
 /// The name that the client gave itself.
 void put_provided_name(json::object& out, const SessionState& s, const Context&) {
@@ -131,11 +122,14 @@ constexpr Field<SessionState> kConnectionFields[] = {
          out["client_properties"] = json_of(s.client_properties);
      }},
     {"connected_at"},
-    {"recv_oct", put_octets},
+    {"recv_oct recv_oct_details send_oct send_oct_details",
+     [](json::object& out, const SessionState& s, const Context& c) {
+         add_stats(out, stats_of(s), c.stats.now, c.stats.octets);
+     }},
     {"recv_cnt", put_column_or_zero<kRecvCnt>},
     {"send_cnt", put_column_or_zero<kSendCnt>},
     {"send_pend", put_column_or_zero<kSendPend>},
-    {"reductions", put_reductions<SessionState>},
+    {"reductions reductions_details", put_reductions<SessionState>},
     {"garbage_collection", put_garbage_collection<SessionState>},
 };
 
@@ -155,6 +149,10 @@ constexpr Field<ChannelState> kChannelFields[] = {
      [](json::object& out, const ChannelState& ch, const Context&) {
          out["connection_details"] = connection_details(*ch.session);
      }},
+    {"message_stats",
+     [](json::object& out, const ChannelState& ch, const Context& c) {
+         out["message_stats"] = stats_object(stats_of(ch), c.stats.now, c.stats.messages);
+     }},
     {"transactional"},
     {"confirm"},
     {"consumer_count"},
@@ -168,7 +166,7 @@ constexpr Field<ChannelState> kChannelFields[] = {
      [](json::object& out, const ChannelState&, const Context&) {
          out["pending_raft_commands"] = 0;
      }},
-    {"reductions", put_reductions<ChannelState>},
+    {"reductions reductions_details", put_reductions<ChannelState>},
     {"garbage_collection", put_garbage_collection<ChannelState>},
 };
 

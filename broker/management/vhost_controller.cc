@@ -1,9 +1,9 @@
 // /vhosts, /vhost-limits, /aliveness-test.
 #include "broker/core/topology.h"
+#include "broker/management/api_stats.h"
 #include "broker/management/fields.h"
 #include "broker/management/json_values.h"
 #include "broker/management/management_api.h"
-#include "broker/management/stats_json.h"
 #include "broker/management/table_json.h"
 
 namespace lvt::broker {
@@ -34,7 +34,7 @@ json::object vhost_json(const Call& call, const VirtualHost& host) {
          json::object{{"description", json_text(about.description)}, {"tags", texts(about.tags)}}},
         {"tracing", host.tracing},
         {"cluster_state", json::object{{call.api.options.node_name, "running"}}}};
-    put_vhost_stats(out, call, host);
+    put_vhost_stats(out, host, StatsView::of(call.query, call.api.clock.now()));
     return out;
 }
 

@@ -242,6 +242,32 @@ class Queues(ManagementCase):
         queue = self.get("/queues/%2F/q?columns=messages,messages_ready,messages_unacknowledged")
         self.assertEqual({"messages": 3, "messages_ready": 2, "messages_unacknowledged": 1}, queue)
 
+    def test_statistics_are_exact_at_once(self):
+        channel = self.connect().channel()
+        channel.confirm_delivery()
+        channel.queue_declare("q")
+        for _ in range(3):
+            channel.basic_publish("", "q", b"12345")
+        method, _, _ = channel.basic_get("q")
+        channel.basic_ack(method.delivery_tag)
+        channel.queue_declare("q", passive=True)
+        queue = self.get("/queues/%2F/q")["message_stats"]
+        self.assertEqual((3, 1, 1, 1), tuple(
+            queue[key] for key in ("publish", "get", "deliver_get", "ack")))
+        self.assertIsInstance(queue["publish_details"]["rate"], float)
+        self.assertEqual(3, self.get("/channels")[0]["message_stats"]["confirm"])
+        self.assertEqual({"publish_in": 3, "publish_out": 3}, {
+            key: value for key, value in
+            self.get("/exchanges/%2F/amq.default")["message_stats"].items()
+            if not key.endswith("_details")})
+        self.assertEqual(3, self.get("/vhosts/%2F")["message_stats"]["publish"])
+        overview = self.get("/overview?msg_rates_age=60&msg_rates_incr=5")
+        details = overview["message_stats"]["publish_details"]
+        self.assertEqual(3, overview["message_stats"]["publish"])
+        self.assertEqual(13, len(details["samples"]))
+        self.assertIn("avg_rate", details)
+        self.assertGreater(self.get("/connections")[0]["recv_oct"], 0)
+
     def test_exclusive_queues_name_their_owner(self):
         connection = self.connect()
         name = connection.channel().queue_declare("", exclusive=True).method.queue
