@@ -17,8 +17,9 @@ class CoreBench {
 public:
     explicit CoreBench(bool no_ack) : core_(CoreOptions{}, 1, random_, log_), no_ack_(no_ack) {
         (void)core_.finish_recovery(storage::Lsn{}, time_);
-        commands_.emplace_back(Login{kSession, "guest", "guest", "PLAIN", "bench", "here", true});
-        commands_.emplace_back(OpenVhost{kSession, "/", {}, 0, 0, 0});
+        commands_.emplace_back(
+            Login{kSession, LoginRequest{"guest", "guest", "PLAIN", "bench", "here", true}});
+        commands_.emplace_back(OpenVhost{kSession, VhostRequest{"/", {}, 0, 0, 0}});
         commands_.emplace_back(OpenChannel{kSession, kChannel});
         auto declare = std::make_unique<amqp::Method>(amqp::QueueDeclare{});
         std::get<amqp::QueueDeclare>(*declare).queue = "bench";

@@ -1,10 +1,12 @@
-// What a lane tells the core. One socket read makes one batch of these; a lane's batches are applied in order (design rule 5).
+// What a lane tells the core. One socket read makes one batch of these; a lane's batches are applied in order (design rule 5). A batch is
+// mostly publishes: what is rare and large is boxed, so that they lie close together.
 #pragma once
 
 #include "broker/core/message.h"
 #include "broker/core/message_stats.h"
 #include "protocol/amqp/method.h"
 #include "protocol/amqp/table.h"
+#include "protocol/base/boxed.h"
 #include "protocol/base/strong_id.h"
 
 #include <cstdint>
@@ -45,14 +47,14 @@ struct SlotProgress {
     DeliveryIndex encoded = 0;
 };
 
-/// Who connects. Answer: LoginDecided. `loopback`: the peer's address is the machine's own.
-struct Login {
-    SessionId session;
+/// Who connects, and how.
+struct LoginRequest {
     Bytes user;
     Bytes password;
     Bytes mechanism;
     Bytes peer;   // "127.0.0.1:53211", for listings and the log
     Bytes local;  // "127.0.0.1:5672", where it came to
+    /// The peer's address is the machine's own.
     bool loopback = false;
     /// No client's connection: the broker itself acts in the name of this user, who has proved to be it elsewhere. It is not listed, and
     /// counts for no limit.
@@ -63,9 +65,14 @@ struct Login {
     std::shared_ptr<const ConnectionStats> stats;
 };
 
-/// connection.open. Answer: VhostOpened or SessionFailed.
-struct OpenVhost {
+/// Answer: LoginDecided.
+struct Login {
     SessionId session;
+    Boxed<LoginRequest> request;
+};
+
+/// What the handshake has settled.
+struct VhostRequest {
     Bytes vhost;
     amqp::Table client_properties;
     std::uint16_t channel_max = 0;
@@ -73,6 +80,12 @@ struct OpenVhost {
     std::uint16_t heartbeat_s = 0;
     /// Null where nothing is encrypted.
     std::shared_ptr<const TlsPeer> tls = nullptr;
+};
+
+/// connection.open. Answer: VhostOpened or SessionFailed.
+struct OpenVhost {
+    SessionId session;
+    Boxed<VhostRequest> request;
 };
 
 /// No answer: the lane has answered the client. With `answer`: Reply(channel.open-ok), or SessionFailed.
@@ -118,7 +131,7 @@ struct Cancel {
     ChannelId channel;
     ConsumerSlot slot = 0;
     DeliveryIndex encoded = 0;
-    Bytes consumer_tag;
+    Boxed<Bytes> consumer_tag;
     bool no_wait = false;
     /// What was handed out goes out before the answer; else the core takes back what is not encoded.
     bool keep = false;
@@ -128,8 +141,8 @@ struct Cancel {
 struct Recover {
     SessionId session;
     ChannelId channel;
-    std::vector<SlotProgress> progress;
     bool no_wait = false;
+    std::vector<SlotProgress> progress;
 };
 
 struct Publish {
@@ -168,6 +181,9 @@ struct DeliveriesTaken {
 using LaneCommand = std::variant<
     Publish, Settle, DeliveriesTaken, Perform, Consume, Cancel, Recover, OpenChannel, CloseChannel,
     Login, OpenVhost, CloseSession>;
+
+// A publish fills it: batches are read and written by the million.
+static_assert(sizeof(LaneCommand) <= 48);
 
 using CommandBatch = std::vector<LaneCommand>;
 

@@ -144,8 +144,9 @@ void CoreState::begin_stop(Time now) {
             effects(session->lane)
                 .push_back(SessionFailed{
                     session->id,
-                    {amqp::ReplyCode::connection_forced,
-                     "broker forced connection closure with reason 'shutdown'"}});
+                    amqp::AmqpError{
+                        amqp::ReplyCode::connection_forced,
+                        "broker forced connection closure with reason 'shutdown'"}});
         }
     }
 }

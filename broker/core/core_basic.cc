@@ -193,7 +193,7 @@ void CoreState::perform(Cancel& command) {
         if (queue) queue_lost_consumer(*queue);
     }
     if (command.slot && command.slot == channel->reply_slot) forget_reply_consumer(*channel);
-    if (!command.no_wait) reply(*channel, amqp::BasicCancelOk{command.consumer_tag});
+    if (!command.no_wait) reply(*channel, amqp::BasicCancelOk{std::move(*command.consumer_tag)});
 }
 
 void CoreState::remove_consumer(Consumer& consumer) {

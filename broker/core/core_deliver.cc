@@ -67,36 +67,42 @@ void CoreState::drop_expired_before_turn(Queue& queue) {
 void CoreState::hand_out(Queue& queue) {
     if (!may_hand_out(queue)) return;
     const bool counted = queue.settings.type == QueueType::quorum;
-    while (auto hand_out = queue.machine.hand_out()) {
-        Consumer& consumer = *hand_out->consumer;
-        ChannelState& channel = *consumer.channel;
+    while (Consumer* const consumer = queue.machine.next_consumer()) {
+        QueuedMessage entry = queue.machine.hand_out(*consumer);
+        ChannelState& channel = *consumer->channel;
         SessionState& session = *channel.session;
-        QueuedMessage& entry = hand_out->entry;
-        consumer.served_at = ++hand_outs_;
-        count_consumed(queue, channel, consumer.no_ack, entry.delivered);
-        Deliver deliver{
-            session.id,
-            channel.id,
-            entry.delivered,
-            consumer.no_ack,
-            consumer.slot,
-            0,
-            counted && entry.delivery_count > 0 ? with_delivery_count(entry)
-            : entry.message->hides_bcc()        ? as_seen(entry.message)
-                                                : entry.message};
-        if (any_traced_) trace_delivered(channel, queue, *entry.message, entry.delivered);
+        consumer->served_at = ++hand_outs_;
+        const bool was_delivered = entry.delivered;
+        count_consumed(queue, channel, consumer->no_ack, was_delivered);
+        if (any_traced_) trace_delivered(channel, queue, *entry.message, was_delivered);
         const std::uint64_t ordinal = channel.next_ordinal++;
-        if (consumer.no_ack) {
+        DeliveryIndex index = 0;
+        MessagePtr shown;
+        if (counted && entry.delivery_count > 0) [[unlikely]]
+            shown = with_delivery_count(entry);
+        else if (entry.message->hides_bcc()) [[unlikely]]
+            shown = as_seen(entry.message);
+        if (consumer->no_ack) {
             settle_on_disk(queue, entry.seq, *entry.message);
-            entry.message.reset();
+            if (!shown) shown = std::move(entry.message);
         } else {
+            if (!shown) shown = entry.message;
             ++queue.unacked;
-            const bool was_delivered = std::exchange(entry.delivered, true);
+            entry.delivered = true;
             ++entry.delivery_count;
-            deliver.index = consumer.unacked.push(
+            index = consumer->unacked.push(
                 {std::move(entry), queue.uid, 0, ordinal, now_.monotonic, was_delivered});
         }
-        effects(session.lane).push_back(std::move(deliver));
+        effects(session.lane)
+            .emplace_back(
+                std::in_place_type<Deliver>,
+                session.id,
+                channel.id,
+                was_delivered,
+                consumer->no_ack,
+                consumer->slot,
+                index,
+                std::move(shown));
         // It may have stood in front of others that had less time.
         if (queue.keeps_house) drop_expired_before_turn(queue);
     }

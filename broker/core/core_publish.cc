@@ -69,13 +69,13 @@ bool CoreState::publish_to(const Route& route, ChannelState& channel, Publish& c
     targets_.clear();
     bool refused = false;
     for (std::size_t i = 0; i + 1 < route.queues.size(); ++i) {
-        refused |= !offer(*route.queues[i], command.message);
+        refused |= !offer(*route.queues[i], MessagePtr(command.message));
     }
     Queue& last = *route.queues.back();
     if (!message.persistent() || !commits_.enabled()) {
         refused |= !offer(last, std::move(command.message));
     } else {
-        refused |= !offer(last, command.message);
+        refused |= !offer(last, MessagePtr(command.message));
         if (!targets_.empty()) {
             commits_.add_message(
                 command.message, targets_, now_.monotonic + options_.publish_interval);
@@ -101,7 +101,7 @@ void CoreState::keep_for_quorum(const Route& route, Message& message) {
 }
 
 /// False where the queue has no room and says so.
-bool CoreState::offer(Queue& queue, MessagePtr message) {
+bool CoreState::offer(Queue& queue, MessagePtr&& message) {
     if (queue.refuses_when_full && refuses(queue, *message)) [[unlikely]] {
         const bool dead_letters = queue.settings.overflow == Overflow::reject_publish_dlx &&
                                   queue.settings.dead_letter_exchange;
@@ -157,7 +157,7 @@ const Route* CoreState::route(ChannelState& channel, const Message& message) {
     return &cache.result;
 }
 
-bool CoreState::enqueue(Queue& queue, MessagePtr message) {
+bool CoreState::enqueue(Queue& queue, MessagePtr&& message) {
     const bool persistent = message->persistent();
     const std::uint64_t bytes = message->charge();
     if (message->expires()) queue.keeps_house = true;

@@ -31,17 +31,18 @@ ChannelKey CoreState::key_of(const ChannelState& channel) const {
 }
 
 void CoreState::perform(Login& command) {
-    const User* const user = topology_.find_user(command.user);
-    LoginDecided decided{command.session, false, {}};
+    LoginRequest& request = *command.request;
+    const User* const user = topology_.find_user(request.user);
+    LoginDecided decided{command.session};
     // A user that is not there costs as much as a wrong password.
     const bool proved =
-        command.internal || command.by_certificate
+        request.internal || request.by_certificate
             ? user != nullptr
-            : verify_password(command.password, user ? user->password_hash : Bytes());
+            : verify_password(request.password, user ? user->password_hash : Bytes());
     if (!proved) {
-        decided.reason = command.by_certificate ? "there is no such user" : "invalid credentials";
+        decided.reason = request.by_certificate ? "there is no such user" : "invalid credentials";
     } else if (
-        !command.internal && !command.loopback && options_.loopback_users.contains(command.user)) {
+        !request.internal && !request.loopback && options_.loopback_users.contains(request.user)) {
         decided.reason = "user can only log in via localhost";
     } else {
         decided.accepted = true;
@@ -53,14 +54,14 @@ void CoreState::perform(Login& command) {
         session->lane = lane_;
         session->id = command.session;
         session->number = ++last_incarnation_;
-        session->user = command.user;
-        session->mechanism = command.mechanism;
-        session->peer = command.peer;
-        session->local = command.local;
+        session->user = request.user;
+        session->mechanism = request.mechanism;
+        session->peer = request.peer;
+        session->local = request.local;
         session->stats =
-            command.stats ? std::move(command.stats) : std::make_shared<const ConnectionStats>();
+            request.stats ? std::move(request.stats) : std::make_shared<const ConnectionStats>();
         session->connected_at = now_.wall;
-        session->internal = command.internal;
+        session->internal = request.internal;
         slots[command.session.slot] = std::move(session);
     }
     ++(decided.accepted ? stats_.auth_attempts_succeeded : stats_.auth_attempts_failed);
@@ -68,29 +69,31 @@ void CoreState::perform(Login& command) {
 }
 
 void CoreState::perform(OpenVhost& command) {
+    VhostRequest& request = *command.request;
     SessionState* const session = find_session(lane_, command.session);
     if (!session) return;
     const auto refuse = [&](ReplyCode code, Bytes text) {
         effects(lane_).push_back(SessionFailed{
             session->id,
-            {code,
-             std::move(text),
-             amqp::ConnectionOpen::kClassId,
-             amqp::ConnectionOpen::kMethodId,
-             true}});
+            AmqpError{
+                code,
+                std::move(text),
+                amqp::ConnectionOpen::kClassId,
+                amqp::ConnectionOpen::kMethodId,
+                true}});
     };
-    VirtualHost* const vhost = topology_.find_vhost(command.vhost);
+    VirtualHost* const vhost = topology_.find_vhost(request.vhost);
     if (!vhost) {
-        return refuse(ReplyCode::not_allowed, fmt::format("vhost {} not found", command.vhost));
+        return refuse(ReplyCode::not_allowed, fmt::format("vhost {} not found", request.vhost));
     }
     const Done limits = check_connection_limits(*session, *vhost);
     if (limits.has_error()) return refuse(limits.error().code, limits.error().text);
     const User* const user = topology_.find_user(session->user);
-    if (!user || !user->permissions.contains(command.vhost)) {
+    if (!user || !user->permissions.contains(request.vhost)) {
         return refuse(
             ReplyCode::not_allowed,
             fmt::format(
-                "access to vhost '{}' refused for user '{}'", command.vhost, session->user));
+                "access to vhost '{}' refused for user '{}'", request.vhost, session->user));
     }
     if (stopping_) {
         return refuse(
@@ -98,11 +101,11 @@ void CoreState::perform(OpenVhost& command) {
             "broker forced connection closure with reason 'shutdown'");
     }
     join(*session, *vhost);
-    session->client_properties = std::move(command.client_properties);
-    session->tls = std::move(command.tls);
-    session->channel_max = command.channel_max;
-    session->frame_max = command.frame_max;
-    session->heartbeat_s = command.heartbeat_s;
+    session->client_properties = std::move(request.client_properties);
+    session->tls = std::move(request.tls);
+    session->channel_max = request.channel_max;
+    session->frame_max = request.frame_max;
+    session->heartbeat_s = request.heartbeat_s;
     if (channels_limited(*session)) effects(lane_).push_back(LimitChannels{session->id, true});
     effects(lane_).push_back(VhostOpened{session->id});
 }

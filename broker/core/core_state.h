@@ -161,10 +161,10 @@ private:
     void publish(ChannelState& channel, Publish& command);
     /// False where a queue refused it.
     bool publish_to(const Route& route, ChannelState& channel, Publish& command);
-    bool offer(Queue& queue, MessagePtr message);
+    bool offer(Queue& queue, MessagePtr&& message);
     static void keep_for_quorum(const Route& route, Message& message);
     /// True where the message is to become durable there.
-    bool enqueue(Queue& queue, MessagePtr message);
+    bool enqueue(Queue& queue, MessagePtr&& message);
     void confirm(ChannelState& channel, std::uint64_t seqno, bool when_durable);
     void refuse(ChannelState& channel, std::uint64_t seqno);
     void hold_back_if_needed(SessionState& session, bool persistent);
@@ -452,7 +452,7 @@ void CoreState::forward(
     keep_for_quorum(route, *message.mutable_get());
     std::vector<storage::Target> outer = std::exchange(targets_, {});
     for (Queue* const target : route.queues) {
-        if (accepts(*target, *message)) enqueue(*target, message);
+        if (accepts(*target, *message)) enqueue(*target, MessagePtr(message));
     }
     if (!targets_.empty()) {
         commits_.add_message(message, targets_, now_.monotonic + options_.publish_interval);

@@ -102,7 +102,7 @@ void CoreState::trace(VirtualHost& vhost, Bytes key, const amqp::Table& headers,
     message.mutable_get()->set_published_at_ms(wall_ms());
     Route route;
     vhost.route(vhost.find_exchange(kTraceExchange), *message, route);
-    for (Queue* const queue : route.queues) enqueue(*queue, message);
+    for (Queue* const queue : route.queues) enqueue(*queue, MessagePtr(message));
 }
 
 }  // namespace lvt::broker

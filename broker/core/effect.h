@@ -3,6 +3,7 @@
 
 #include "broker/core/command.h"
 #include "protocol/amqp/amqp_error.h"
+#include "protocol/base/boxed.h"
 
 #include <memory>
 #include <variant>
@@ -34,8 +35,8 @@ struct GotMessage {
     ChannelId channel;
     bool redelivered = false;
     bool no_ack = false;
-    DeliveryIndex index = 0;
     std::uint32_t message_count = 0;
+    DeliveryIndex index = 0;
     MessagePtr message;
 };
 
@@ -68,22 +69,22 @@ struct Reply {
 struct ChannelFailed {
     SessionId session;
     ChannelId channel;
-    amqp::AmqpError error;
+    Boxed<amqp::AmqpError> error;
 };
 
 /// Send connection.close with this error, await close-ok; then CloseSession follows from the lane as always.
 struct SessionFailed {
     SessionId session;
-    amqp::AmqpError error;
+    Boxed<amqp::AmqpError> error;
 };
 
 struct LoginDecided {
     SessionId session;
     bool accepted = false;
-    /// For the log only, where refused.
-    Bytes reason;
     /// May publish with another's user_id.
     bool impersonator = false;
+    /// For the log only, where refused. Lives for ever.
+    ByteView reason = {};
 };
 
 struct VhostOpened {
@@ -119,15 +120,24 @@ struct Throttle {
 };
 
 /// A resource alarm concerns this publisher: connection.blocked with the reason, or unblocked where it is empty, to clients that have
-/// the capability.
+/// the capability. The reason lives for ever.
 struct Blocked {
     SessionId session;
-    Bytes reason;
+    ByteView reason;
 };
 
 using LaneEffect = std::variant<
     Deliver, Confirm, Reply, GotMessage, ReturnMessage, ChannelFailed, SessionFailed, LoginDecided,
     VhostOpened, LimitChannels, ChannelClosed, SessionClosed, ConsumerCancelled, Throttle, Blocked>;
+
+// A delivery fills it: batches are read and written by the million.
+static_assert(sizeof(LaneEffect) <= 40);
+
+/// Whom it is for.
+inline SessionId session_of(const LaneEffect& effect) {
+    if (const auto* const deliver = std::get_if<Deliver>(&effect)) return deliver->session;
+    return std::visit([](const auto& one) { return one.session; }, effect);
+}
 
 using EffectBatch = std::vector<LaneEffect>;
 

@@ -12,38 +12,37 @@
 
 namespace lvt::broker {
 
-namespace {
-
-/// Answers the address behind. An empty view may have no address, which memcpy must not see.
-char* put(char* to, ByteView bytes) {
-    if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
-    return to + bytes.size();
-}
-
-}  // namespace
-
-/// 64 KB; this header, then messages one behind the other. `live_` counts the messages, plus one while a pool cuts from it.
+/// 64 KB; this header, then messages one behind the other.
 class MessageChunk {
 public:
     static MessageChunk* make();
+    /// Null where it is full. Only by the thread that made it.
     void* cut(std::size_t bytes) {
         constexpr std::size_t kAlignment = 16;
         bytes = (bytes + kAlignment - 1) & ~(kAlignment - 1);
         if (used_ + bytes > MessagePool::kChunkBytes) return nullptr;
         char* const at = reinterpret_cast<char*>(this) + used_;
         used_ += bytes;
-        live_.fetch_add(1, std::memory_order_relaxed);
+        ++cut_;
         return at;
     }
-    void release() noexcept {
-        if (live_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(this);
-    }
+    /// One message has gone.
+    void release() noexcept { subtract(1); }
+    /// Nothing is cut from it any more.
+    void finish() noexcept { subtract(kUncounted - cut_); }
 
 private:
     MessageChunk() = default;
     static void destroy(MessageChunk* chunk) noexcept;
+    void subtract(std::uint32_t count) noexcept {
+        if (live_.fetch_sub(count, std::memory_order_acq_rel) == count) destroy(this);
+    }
 
-    std::atomic<std::uint32_t> live_{1};
+    /// More than a chunk can hold: what `live_` begins with, so that a message is counted by a plain addition to `cut_` when it comes, and
+    /// atomically only when it goes.
+    static constexpr std::uint32_t kUncounted = 1u << 31;
+    std::atomic<std::uint32_t> live_{kUncounted};
+    std::uint32_t cut_ = 0;
     std::size_t used_ = 64;
 };
 
@@ -101,13 +100,13 @@ void MessageChunk::destroy(MessageChunk* chunk) noexcept {
 }
 
 MessagePool::~MessagePool() {
-    if (current_) current_->release();
+    if (current_) current_->finish();
 }
 
 void* MessagePool::allocate(std::size_t bytes, MessageChunk*& chunk) {
     void* memory = current_ ? current_->cut(bytes) : nullptr;
     if (!memory) {
-        if (current_) current_->release();
+        if (current_) current_->finish();
         current_ = MessageChunk::make();
         memory = current_->cut(bytes);
     }
@@ -148,9 +147,9 @@ MessageBuilder::MessageBuilder(MessagePool& pool, const MessageParts& parts)
     message->persistent_ = parts.persistent;
     if (parts.expiration_ms) message->set_expiration(*parts.expiration_ms);
     char* to = message->data();
-    to = put(to, parts.exchange);
-    to = put(to, parts.routing_key);
-    put(to, parts.properties);
+    to = put_bytes(to, parts.exchange);
+    to = put_bytes(to, parts.routing_key);
+    put_bytes(to, parts.properties);
     message_ = MessagePtr(message);
 }
 
@@ -160,7 +159,7 @@ void MessageBuilder::append(ByteView part) {
         grow(std::min(body_size_, std::max(capacity_ * 2, received_ + part.size())));
     }
     Message* const message = message_.mutable_get();
-    put(message->data() + message->head_size() + received_, part);
+    put_bytes(message->data() + message->head_size() + received_, part);
     received_ += part.size();
 }
 

@@ -11,7 +11,7 @@ void QueueMachine::configure(std::uint8_t max_priority, bool single_active_consu
     single_active_ = single_active_consumer;
 }
 
-Seq QueueMachine::enqueue(QueuedMessage entry) {
+Seq QueueMachine::enqueue(QueuedMessage&& entry) {
     entry.seq = next_seq_++;
     ++ready_total_;
     charge(entry.message->charge());
@@ -29,7 +29,7 @@ Ring<QueuedMessage>& QueueMachine::level_of(const QueuedMessage& entry) {
     return priority == 0 ? head_ : higher_[priority - 1];
 }
 
-void QueueMachine::put(QueuedMessage entry) {
+void QueueMachine::put(QueuedMessage&& entry) {
     if (higher_.empty()) {
         head_.push_back(std::move(entry));
         return;
@@ -278,20 +278,26 @@ bool QueueMachine::would_hand_out() {
     return false;
 }
 
-std::optional<HandOut> QueueMachine::hand_out() {
+Consumer* QueueMachine::next_consumer() {
     while (can_hand_out()) {
+        // Alone it is its own successor.
+        if (round_.size() == 1 && eligible(*round_.front())) return round_.front();
         Consumer& consumer = next_in_round();
-        if (!eligible(consumer)) continue;
+        if (consumer.state == ConsumerState::parked || !eligible(consumer)) continue;
         round_.push_back(&consumer);
-        HandOut out{&consumer, *take()};
-        if (!consumer.no_ack) {
-            consumer.prefetch.take(1);
-            consumer.channel_credit->take(1);
-        }
-        consumer.session_credit->take(out.entry.message->charge());
-        return out;
+        return &consumer;
     }
-    return std::nullopt;
+    return nullptr;
+}
+
+QueuedMessage QueueMachine::hand_out(Consumer& consumer) {
+    QueuedMessage entry = take_from(*first_level());
+    if (!consumer.no_ack) {
+        consumer.prefetch.take(1);
+        consumer.channel_credit->take(1);
+    }
+    consumer.session_credit->take(entry.message->charge());
+    return entry;
 }
 
 }  // namespace lvt::broker

@@ -24,12 +24,6 @@ struct ColdRange {
     bool active() const { return from < to; }
 };
 
-/// The next message for the next consumer that may have one.
-struct HandOut {
-    Consumer* consumer = nullptr;
-    QueuedMessage entry;
-};
-
 class QueueMachine {
 public:
     /// `gauge` counts the octets that all queues hold in memory, `ready_total` the messages that are ready; both must outlive the machine.
@@ -51,12 +45,12 @@ public:
     storage::Seq next_seq() const { return next_seq_; }
     void set_next_seq(storage::Seq seq) { next_seq_ = seq; }
     /// Appends; gives it the next seq.
-    storage::Seq enqueue(MessagePtr message) {
+    storage::Seq enqueue(MessagePtr&& message) {
         QueuedMessage entry;
         entry.message = std::move(message);
         return enqueue(std::move(entry));
     }
-    storage::Seq enqueue(QueuedMessage entry);
+    storage::Seq enqueue(QueuedMessage&& entry);
     /// Puts back what was handed out, each to its place. Any order.
     void requeue(std::vector<QueuedMessage> entries);
     /// The first ready message, if it is in memory.
@@ -125,9 +119,11 @@ public:
     static bool is_active(const Consumer& consumer) {
         return consumer.state != ConsumerState::waiting;
     }
-    /// Strict round robin among those of the highest priority with credit; parks those without. Nothing where no message is at hand or nobody
+    /// Strict round robin among those of the highest priority with credit; parks those without. Null where no message is at hand or nobody
     /// may have one.
-    std::optional<HandOut> hand_out();
+    Consumer* next_consumer();
+    /// The message for the consumer that next_consumer() has just named, at the cost of its credit.
+    QueuedMessage hand_out(Consumer& consumer);
     /// Consumers whose slow start window has become full since the last call: they want a look at SlowStart::full_since().
     std::vector<Consumer*> take_filled() { return std::exchange(filled_, {}); }
     /// True where a ready message and a consumer in the round exist.
@@ -145,7 +141,7 @@ private:
     QueuedMessage take_from(Ring<QueuedMessage>& level);
     /// The level that the first ready message stands in; null: none is in memory.
     Ring<QueuedMessage>* first_level();
-    void put(QueuedMessage entry);
+    void put(QueuedMessage&& entry);
     void merge(Ring<QueuedMessage>& level, std::vector<QueuedMessage> entries);
     Consumer& next_in_round();
     bool eligible(Consumer& consumer);

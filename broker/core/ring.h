@@ -10,7 +10,7 @@
 
 namespace lvt::broker {
 
-/// T is default-constructible and movable; an empty slot holds a T{}.
+/// T is default-constructible and movable; one that was moved from holds on to nothing.
 template <class T>
 class Ring {
 public:
@@ -24,10 +24,11 @@ public:
     T& back() { return (*this)[size_ - 1]; }
     const T& back() const { return (*this)[size_ - 1]; }
 
-    void push_back(T value) {
+    void push_back(T&& value) {
         if (size_ == slots_.size()) grow();
         slots_[(begin_ + size_++) & mask()] = std::move(value);
     }
+    void push_back(const T& value) { push_back(T(value)); }
     void push_front(T value) {
         if (size_ == slots_.size()) grow();
         begin_ = (begin_ - 1) & mask();
@@ -35,13 +36,13 @@ public:
         slots_[begin_] = std::move(value);
     }
     T pop_front() {
-        T value = std::exchange(slots_[begin_], T{});
+        T value = std::move(slots_[begin_]);
         begin_ = (begin_ + 1) & mask();
         if (--size_ == 0) shrink();
         return value;
     }
     T pop_back() {
-        T value = std::exchange(back(), T{});
+        T value = std::move(back());
         if (--size_ == 0) shrink();
         return value;
     }

@@ -8,10 +8,6 @@ namespace {
 
 const ChannelId kChannel{1};
 
-SessionId session_of(const LaneEffect& effect) {
-    return std::visit([](const auto& one) { return one.session; }, effect);
-}
-
 }  // namespace
 
 struct AmqpCaller::Run {
@@ -40,12 +36,11 @@ void AmqpCaller::run(AmqpJob job, Done done) {
     run.done = std::move(done);
 
     CommandBatch batch;
-    Login login;
-    login.session = run.session;
+    LoginRequest login;
     login.user = run.job.user;
     login.internal = true;
-    batch.push_back(std::move(login));
-    batch.push_back(OpenVhost{run.session, run.job.vhost, {}, 1, 0, 0});
+    batch.push_back(Login{run.session, std::move(login)});
+    batch.push_back(OpenVhost{run.session, VhostRequest{run.job.vhost, {}, 1, 0, 0}});
     batch.push_back(OpenChannel{run.session, kChannel});
     if (run.job.publish) run.job.methods.insert(run.job.methods.begin(), amqp::ConfirmSelect{});
     for (amqp::Method& method : run.job.methods) {
@@ -97,13 +92,14 @@ void AmqpCaller::on_effect(LaneEffect& effect, Run& run) {
         run.outcome.got.push_back(std::move(*got));
         answered(run);
     } else if (auto* const failed = std::get_if<ChannelFailed>(&effect)) {
-        run.outcome.error = std::move(failed->error);
+        run.outcome.error = std::move(*failed->error);
         finish(run);
     } else if (auto* const ended = std::get_if<SessionFailed>(&effect)) {
-        run.outcome.error = std::move(ended->error);
+        run.outcome.error = std::move(*ended->error);
         finish(run);
     } else if (auto* const login = std::get_if<LoginDecided>(&effect); login && !login->accepted) {
-        run.outcome.error = amqp::AmqpError{amqp::ReplyCode::access_refused, login->reason, 0, 0};
+        run.outcome.error =
+            amqp::AmqpError{amqp::ReplyCode::access_refused, Bytes(login->reason), 0, 0};
         finish(run);
     }
 }
@@ -132,7 +128,7 @@ void AmqpCaller::finish(Run& run) {
     if (!run.outcome.error && !run.outcome.got.empty() && !run.job.acks_at_once) {
         // What is given back was only looked at: it counts for nothing (design 7.3), but for the redelivered flag.
         if (run.job.get_end == GetEnd::requeue)
-            batch.push_back(Recover{run.session, kChannel, {}, true});
+            batch.push_back(Recover{run.session, kChannel, true, {}});
         else
             batch.push_back(
                 Settle{run.session, kChannel, 0, Outcome::discard, 0, run.outcome.got.size()});

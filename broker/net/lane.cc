@@ -1,8 +1,8 @@
 #include "broker/net/lane.h"
 
-#include <utility>
-
 #include "protocol/base/assert.h"
+
+#include <utility>
 
 namespace lvt::broker {
 
@@ -80,11 +80,18 @@ void Lane::open_session(Arrival arrival) {
     auto driver = std::make_shared<ConnectionDriver>(
         *this, id, arrival.socket.release(), std::move(arrival.tls));
     driver->attach(std::make_unique<Connection>(
-        id, options_.session, pool_, random_, log_, commands_,
+        id,
+        options_.session,
+        pool_,
+        random_,
+        log_,
+        commands_,
         PeerInfo{
-            host_and_port(arrival.remote.address, arrival.remote.port), arrival.remote.loopback,
+            host_and_port(arrival.remote.address, arrival.remote.port),
+            arrival.remote.loopback,
             host_and_port(arrival.local.address, arrival.local.port),
-            std::move(arrival.tls_peer), std::move(arrival.admission)},
+            std::move(arrival.tls_peer),
+            std::move(arrival.admission)},
         now));
     drivers_[slot] = std::move(driver);
     connections_.fetch_add(1, std::memory_order_relaxed);
@@ -172,8 +179,7 @@ void Lane::submit_commands(Time now) {
 void Lane::apply_effects(Time now) {
     applying_.swap(incoming_);
     for (LaneEffect& effect : applying_) {
-        const SessionId id = std::visit([](const auto& one) { return one.session; }, effect);
-        ConnectionDriver* const driver = find(id);
+        ConnectionDriver* const driver = find(session_of(effect));
         if (!driver) continue;
         driver->session().on_effect(std::move(effect), now);
         touch(*driver);

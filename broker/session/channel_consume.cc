@@ -1,10 +1,10 @@
 // Channel: consumers, deliveries and what becomes of them.
+#include "broker/session/channel.h"
+#include "protocol/base/assert.h"
+
 #include <fmt/format.h>
 
 #include <utility>
-
-#include "broker/session/channel.h"
-#include "protocol/base/assert.h"
 
 namespace lvt::broker {
 namespace {
@@ -48,8 +48,8 @@ AmqpResult<void> Channel::consume(amqp::BasicConsume&& method) {
     consumer->encoder = DeliveryEncoder(number_, method.consumer_tag);
     consumers_[slot] = std::move(consumer);
     slot_by_tag_.emplace(method.consumer_tag, slot);
-    session_.commands.emplace_back(Consume{
-        session_.id, id(), slot, std::make_unique<amqp::BasicConsume>(std::move(method))});
+    session_.commands.emplace_back(
+        Consume{session_.id, id(), slot, std::make_unique<amqp::BasicConsume>(std::move(method))});
     return {};
 }
 
@@ -66,7 +66,9 @@ ConsumerSlot Channel::free_slot() {
 
 /// The core is always asked for an answer: with it, the last delivery of the slot has come and the slot may be used again.
 void Channel::cancel(amqp::BasicCancel&& method) {
-    Cancel command{session_.id, id()};
+    Cancel command;
+    command.session = session_.id;
+    command.channel = id();
     const auto found = slot_by_tag_.find(method.consumer_tag);
     if (found != slot_by_tag_.end()) {
         const ConsumerSlot slot = found->second;
@@ -82,7 +84,7 @@ void Channel::cancel(amqp::BasicCancel&& method) {
         if (!cancelled.keeps) session_.pending.drop_slot(id(), slot);
     }
     pending_cancels_.push_back({command.slot, method.no_wait});
-    command.consumer_tag = std::move(method.consumer_tag);
+    *command.consumer_tag = std::move(method.consumer_tag);
     session_.commands.emplace_back(std::move(command));
 }
 
@@ -200,7 +202,7 @@ void Channel::restore_tags() {
 }
 
 void Channel::recover(bool no_wait) {
-    Recover command{session_.id, id(), {}, no_wait};
+    Recover command{session_.id, id(), no_wait, {}};
     append_progress(command.progress);
     session_.commands.emplace_back(std::move(command));
     tags_.clear();

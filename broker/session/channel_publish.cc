@@ -93,7 +93,12 @@ void Channel::emit_publish(MessagePtr message, bool mandatory) {
     const std::uint64_t seqno = confirming_ ? ++last_seqno_ : 0;
     session_.commands.emplace_back(
         std::in_place_type<Publish>,
-        Publish{session_.id, id(), mandatory, seqno, std::move(message)});
+        session_.id,
+        id(),
+        mandatory,
+        seqno,
+        std::move(message),
+        nullptr);
 }
 
 void Channel::on_confirm(const Confirm& confirm) {

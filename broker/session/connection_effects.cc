@@ -1,9 +1,9 @@
 // Connection: what the core decided becomes frames.
+#include "broker/session/connection.h"
+
 #include <fmt/format.h>
 
 #include <utility>
-
-#include "broker/session/connection.h"
 
 namespace lvt::broker {
 
@@ -84,9 +84,8 @@ void Connection::apply(const ChannelFailed& failed) {
     Channel* const channel = hearing_channel(failed.channel);
     if (!channel) return;
     log(LogLevel::debug,
-        fmt::format(
-            "channel {} closed: {}", failed.channel.value(), failed.error.reply_text()));
-    channel->fail(failed.error, true);
+        fmt::format("channel {} closed: {}", failed.channel.value(), failed.error->reply_text()));
+    channel->fail(*failed.error, true);
 }
 
 void Connection::apply(const ChannelClosed& closed) {
@@ -102,7 +101,7 @@ void Connection::apply(const ConsumerCancelled& cancelled) {
 }
 
 void Connection::apply(const SessionFailed& failed) {
-    fail(failed.error);
+    fail(*failed.error);
     resume();
 }
 

@@ -1,15 +1,15 @@
 // Connection: from connection.start-ok to connection.open-ok.
+#include "broker/core/tls_peer.h"
+#include "broker/session/connection.h"
+#include "broker/session/sasl.h"
+#include "protocol/base/utf8.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <limits>
 #include <optional>
 #include <utility>
-
-#include "broker/core/tls_peer.h"
-#include "broker/session/connection.h"
-#include "broker/session/sasl.h"
-#include "protocol/base/utf8.h"
 
 namespace lvt::broker {
 namespace {
@@ -68,8 +68,8 @@ void Connection::on_handshake_frame(const amqp::Frame& frame) {
             amqp::describe_frame(static_cast<std::uint8_t>(frame.type), frame.payload)});
     }
     if (frame.channel != 0) {
-        return refuse_handshake(AmqpError{
-            ReplyCode::channel_error, "frame on a channel before connection.open-ok"});
+        return refuse_handshake(
+            AmqpError{ReplyCode::channel_error, "frame on a channel before connection.open-ok"});
     }
     auto method = amqp::decode_method(frame.payload);
     if (method.has_error()) return refuse_handshake(method.error());
@@ -116,8 +116,10 @@ void Connection::on_start_ok(amqp::ConnectionStartOk&& method) {
     if (std::find(mechanisms.begin(), mechanisms.end(), method.mechanism) == mechanisms.end())
         return refuse_handshake(unknown_mechanism(method.mechanism));
     amqp::AmqpResult<Credentials> credentials = Credentials{};
-    if (external) credentials->user = peer_.tls->login;
-    else credentials = parse_credentials(method.mechanism, method.response);
+    if (external)
+        credentials->user = peer_.tls->login;
+    else
+        credentials = parse_credentials(method.mechanism, method.response);
     client_properties_ = std::move(method.client_properties);
     session_.capabilities = capabilities_of(client_properties_);
     mechanism_ = std::move(method.mechanism);
@@ -130,15 +132,16 @@ void Connection::on_start_ok(amqp::ConnectionStartOk&& method) {
     if (external && session_.user.empty()) return refuse_login(peer_.tls->login_fault);
     session_.commands.emplace_back(Login{
         session_.id,
-        std::move(credentials->user),
-        std::move(credentials->password),
-        mechanism_,
-        peer_.address,
-        peer_.local_address,
-        peer_.loopback,
-        false,
-        external,
-        session_.stats});
+        LoginRequest{
+            std::move(credentials->user),
+            std::move(credentials->password),
+            mechanism_,
+            peer_.address,
+            peer_.local_address,
+            peer_.loopback,
+            false,
+            external,
+            session_.stats}});
     in_core_ = InCore::session;
     state_ = State::authenticating;
 }
@@ -158,8 +161,7 @@ void Connection::on_login_decided(const LoginDecided& decided) {
 
 void Connection::refuse_login(ByteView reason) {
     log(LogLevel::warning,
-        fmt::format(
-            "login of user '{}' by {} refused: {}", session_.user, mechanism_, reason));
+        fmt::format("login of user '{}' by {} refused: {}", session_.user, mechanism_, reason));
     if (!session_.capabilities.authentication_failure_close)
         return end_after(session_.options.login_failure_delay);
     close_in_core();
@@ -207,12 +209,13 @@ void Connection::on_open(amqp::ConnectionOpen&& method) {
         fmt::format("user '{}' opens vhost '{}'", session_.user, method.virtual_host));
     session_.commands.emplace_back(OpenVhost{
         session_.id,
-        std::move(method.virtual_host),
-        std::exchange(client_properties_, {}),
-        channel_max_,
-        session_.frame_max,
-        heartbeat_s_,
-        peer_.tls});
+        VhostRequest{
+            std::move(method.virtual_host),
+            std::exchange(client_properties_, {}),
+            channel_max_,
+            session_.frame_max,
+            heartbeat_s_,
+            peer_.tls}});
     state_ = State::opening;
 }
 

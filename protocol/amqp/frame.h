@@ -15,12 +15,12 @@
 // return the address behind what they wrote; a `_bytes` function beside each says how much that is.
 #pragma once
 
+#include "protocol/base/byte_reader.h"
+#include "protocol/base/bytes.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-
-#include "protocol/base/byte_reader.h"
-#include "protocol/base/bytes.h"
 
 namespace lvt::amqp {
 
@@ -54,8 +54,7 @@ void encode_header_frame(
     Bytes& out, std::uint16_t channel, std::uint64_t body_size, ByteView properties);
 
 /// Cuts the body at frame_max - 8. An empty body has no frame.
-void encode_body_frames(
-    Bytes& out, std::uint16_t channel, ByteView body, std::uint32_t frame_max);
+void encode_body_frames(Bytes& out, std::uint16_t channel, ByteView body, std::uint32_t frame_max);
 
 constexpr std::size_t header_frame_bytes(std::size_t properties_bytes) {
     return kFrameOverheadBytes + kContentHeaderBytes + properties_bytes;
@@ -66,13 +65,6 @@ constexpr std::size_t body_frames_bytes(std::size_t body_bytes, std::uint32_t fr
     if (body_bytes == 0) return 0;
     if (body_bytes <= payload_max) return body_bytes + kFrameOverheadBytes;
     return body_bytes + kFrameOverheadBytes * ((body_bytes + payload_max - 1) / payload_max);
-}
-
-inline char* put_bytes(char* to, ByteView bytes) {
-    // An empty view may have no address, which memcpy must not see.
-    if (bytes.empty()) return to;
-    std::memcpy(to, bytes.data(), bytes.size());
-    return to + bytes.size();
 }
 
 inline char* put_short_string(char* to, ByteView value) {

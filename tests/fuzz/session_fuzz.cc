@@ -1,10 +1,10 @@
 // A whole connection that is logged in and then says anything: pieces change nothing of what it tells the core and the client,
 // what it sends is well-formed, and it always comes to its end.
-#include <vector>
-
 #include "broker/session/connection.h"
 #include "protocol/base/assert.h"
 #include "tests/fuzz/pieces.h"
+
+#include <vector>
 
 namespace lvt::broker {
 namespace {
@@ -102,7 +102,7 @@ private:
     }
 
     void answer(const LaneCommand& command) {
-        if (std::holds_alternative<Login>(command)) give(LoginDecided{kId, true, {}});
+        if (std::holds_alternative<Login>(command)) give(LoginDecided{kId, true});
         if (std::holds_alternative<OpenVhost>(command)) give(VhostOpened{kId});
         if (!core_answers_) {
             close_unanswered_ |= std::holds_alternative<CloseSession>(command);
@@ -117,7 +117,7 @@ private:
             give(Reply{
                 kId,
                 cancel->channel,
-                std::make_unique<amqp::Method>(amqp::BasicCancelOk{cancel->consumer_tag})});
+                std::make_unique<amqp::Method>(amqp::BasicCancelOk{*cancel->consumer_tag})});
         }
         if (const auto* const perform = std::get_if<Perform>(&command)) {
             give(Reply{
@@ -131,8 +131,7 @@ private:
                 kId, publish.channel, {amqp::ReplyCode::not_found, "no exchange", 60, 40}});
         }
         if (publish.mandatory) {
-            give(ReturnMessage{
-                kId, publish.channel, amqp::ReplyCode::no_route, publish.message});
+            give(ReturnMessage{kId, publish.channel, amqp::ReplyCode::no_route, publish.message});
         }
         if (const std::uint64_t seqno = publish.publish_seqno)
             give(Confirm{kId, publish.channel, seqno % 5 == 0, seqno, seqno});
@@ -140,8 +139,7 @@ private:
 
     void on_consume(const Consume& consume) {
         const MessageParts parts{"x", "key", ByteView("\0\0", 2), kFrameMax + 1};
-        const MessagePtr message =
-            MessageBuilder::build(pool_, parts, Bytes(kFrameMax + 1, 'b'));
+        const MessagePtr message = MessageBuilder::build(pool_, parts, Bytes(kFrameMax + 1, 'b'));
         const bool no_ack = consume.method->no_ack;
         for (DeliveryIndex i = 0; i < 3; ++i) {
             give(Deliver{

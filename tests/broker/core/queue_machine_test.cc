@@ -48,7 +48,7 @@ TEST_F(QueueMachineTest, AgreesWithASortedList) {
             case 0:
             case 1: {
                 const auto body = message("m");
-                ready[machine.enqueue(body)] = body;
+                ready[machine.enqueue(MessagePtr(body))] = body;
                 break;
             }
             case 2:

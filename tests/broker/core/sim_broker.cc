@@ -311,7 +311,7 @@ void SimBroker::end_lane_turn(Lane& lane, SimClient& client) {
 void SimBroker::deliver(std::size_t lane, EffectBatch& batch) {
     std::vector<SimClient*> touched;
     for (LaneEffect& effect : batch) {
-        const SessionId id = std::visit([](const auto& e) { return e.session; }, effect);
+        const SessionId id = session_of(effect);
         for (auto& client : clients_) {
             if (client->lane_ != lane || client->connection_->id() != id) continue;
             client->connection_->on_effect(std::move(effect), clock_.now());

@@ -82,7 +82,7 @@ TEST_F(ChannelConsume, TagsCountOverConsumersAndGetsAndNoAckToo) {
     EXPECT_NE(acked, unacked);
     deliver(1, acked, 0, "1");
     deliver(1, unacked, 0, "2", true);
-    give(GotMessage{kId, ChannelId(1), false, false, 0, 5, message("3")});
+    give(GotMessage{kId, ChannelId(1), false, false, 5, 0, message("3")});
     deliver(1, acked, 1, "4");
     EXPECT_EQ(expect_delivery("a", "1"), 1u);
     EXPECT_EQ(expect_delivery("b", "2"), 2u);
@@ -256,7 +256,7 @@ TEST_F(ChannelConsume, CancelTakesBackWhatIsNotEncoded) {
     cancel("a");
     const Cancel command = expect_command<Cancel>();
     EXPECT_EQ(command.slot, slot);
-    EXPECT_EQ(command.consumer_tag, "a");
+    EXPECT_EQ(*command.consumer_tag, "a");
     ASSERT_GT(command.encoded, 0u);
     ASSERT_LT(command.encoded, count);
     deliver(1, slot, count, "was on its way");

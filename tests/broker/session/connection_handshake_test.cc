@@ -25,7 +25,7 @@ protected:
         begin();
         receive(0, start_ok("PLAIN", kPlain, true));
         expect_command<Login>();
-        give(LoginDecided{kId, true, {}});
+        give(LoginDecided{kId, true});
         expect<amqp::ConnectionTune>(0);
     }
     /// Nothing is said, and after the delay the socket is closed.
@@ -69,14 +69,14 @@ TEST_F(Handshake, SaysWhoItIsAsRabbitmqDoes) {
 TEST_F(Handshake, Kombu5LogsInWithPlainAndWithoutHeartbeats) {
     begin();
     receive(0, start_ok("PLAIN", kPlain, true));
-    const Login login = expect_command<Login>();
+    const LoginRequest login = std::move(*expect_command<Login>().request);
     EXPECT_EQ(login.user, "guest");
     EXPECT_EQ(login.password, "secret");
     EXPECT_EQ(login.mechanism, "PLAIN");
     EXPECT_EQ(login.peer, "10.1.2.3:4567");
     EXPECT_FALSE(login.loopback);
     EXPECT_FALSE(connection->wants_read());
-    give(LoginDecided{kId, true, {}});
+    give(LoginDecided{kId, true});
     EXPECT_TRUE(connection->wants_read());
     const auto tune = expect<amqp::ConnectionTune>(0);
     EXPECT_EQ(tune.channel_max, 2047);
@@ -84,7 +84,7 @@ TEST_F(Handshake, Kombu5LogsInWithPlainAndWithoutHeartbeats) {
     EXPECT_EQ(tune.heartbeat, 60);
     receive(0, amqp::ConnectionTuneOk{2047, 131'072, 0});
     receive(0, amqp::ConnectionOpen{"/", {}, {}});
-    const OpenVhost open = expect_command<OpenVhost>();
+    const VhostRequest open = std::move(*expect_command<OpenVhost>().request);
     EXPECT_EQ(open.vhost, "/");
     EXPECT_EQ(open.channel_max, 2047);
     EXPECT_EQ(open.frame_max, 131'072u);
@@ -104,7 +104,7 @@ TEST_F(Handshake, Kombu4LogsInWithAmqplain) {
     amqp::Table response;
     response.add_string("LOGIN", "guest").add_string("PASSWORD", "secret");
     receive(0, start_ok("AMQPLAIN", response.bytes(), true));
-    const Login login = expect_command<Login>();
+    const LoginRequest login = std::move(*expect_command<Login>().request);
     EXPECT_EQ(login.user, "guest");
     EXPECT_EQ(login.password, "secret");
     EXPECT_EQ(login.mechanism, "AMQPLAIN");
@@ -118,9 +118,9 @@ TEST_F(Handshake, WhatIsPipelinedBehindALoginWaitsForIt) {
         frame_of(0, amqp::ConnectionOpen{"v", {}, {}}) + frame_of(4, amqp::ChannelOpen{}));
     expect_command<Login>();
     expect_no_command();
-    give(LoginDecided{kId, true, {}});
+    give(LoginDecided{kId, true});
     expect<amqp::ConnectionTune>(0);
-    EXPECT_EQ(expect_command<OpenVhost>().vhost, "v");
+    EXPECT_EQ(expect_command<OpenVhost>().request->vhost, "v");
     expect_silence();
     expect_no_command();
     give(VhostOpened{kId});
@@ -130,8 +130,7 @@ TEST_F(Handshake, WhatIsPipelinedBehindALoginWaitsForIt) {
 }
 
 TEST_F(Handshake, AnotherProtocolGetsTheHeaderAndTheEnd) {
-    for (const ByteView header :
-         {ByteView("AMQP\0\1\0\0", 8), ByteView("GET / HTTP/1.1\r\n")}) {
+    for (const ByteView header : {ByteView("AMQP\0\1\0\0", 8), ByteView("GET / HTTP/1.1\r\n")}) {
         connect();
         receive(header);
         EXPECT_EQ(connection->output(), amqp::kProtocolHeader);
@@ -173,7 +172,7 @@ TEST_F(Handshake, RefusedLoginWaitsThreeSecondsWithoutAWord) {
     begin();
     receive(0, start_ok("PLAIN", kPlain, false));
     expect_command<Login>();
-    give(LoginDecided{kId, false, "invalid credentials"});
+    give(LoginDecided{kId, false, false, "invalid credentials"});
     expect_silent_close();
     EXPECT_TRUE(log.contains("login of user 'guest' by PLAIN refused: invalid credentials"));
     EXPECT_FALSE(log.contains("secret"));
@@ -183,7 +182,7 @@ TEST_F(Handshake, RefusedLoginIsToldToClientsThatAskedForIt) {
     begin();
     receive(0, start_ok("PLAIN", kPlain, true));
     expect_command<Login>();
-    give(LoginDecided{kId, false, "user can only log in via localhost"});
+    give(LoginDecided{kId, false, false, "user can only log in via localhost"});
     const auto close = expect<amqp::ConnectionClose>(0);
     EXPECT_EQ(close.reply_code, 403);
     EXPECT_EQ(
@@ -201,7 +200,7 @@ TEST_F(Handshake, NamesOfClientsCannotForgeLogLines) {
     begin();
     receive(0, start_ok("PLAIN", ByteView("\0a\nb\0c", 6), false));
     expect_command<Login>();
-    give(LoginDecided{kId, false, "invalid credentials"});
+    give(LoginDecided{kId, false, false, "invalid credentials"});
     EXPECT_TRUE(log.contains("user 'a?b'"));
 }
 
@@ -243,7 +242,7 @@ TEST_F(Handshake, TheLowestFrameMaxIsAccepted) {
     begin_tuning();
     receive(0, amqp::ConnectionTuneOk{1, 4'096, 0});
     receive(0, amqp::ConnectionOpen{"/", {}, {}});
-    EXPECT_EQ(expect_command<OpenVhost>().frame_max, 4'096u);
+    EXPECT_EQ(expect_command<OpenVhost>().request->frame_max, 4'096u);
 }
 
 TEST_F(Handshake, RefusedVhostClosesTheConnectionAtOnce) {
@@ -251,7 +250,8 @@ TEST_F(Handshake, RefusedVhostClosesTheConnectionAtOnce) {
     receive(0, amqp::ConnectionTuneOk{2'047, 131'072, 0});
     receive(0, amqp::ConnectionOpen{"nope", {}, {}});
     expect_command<OpenVhost>();
-    give(SessionFailed{kId, {amqp::ReplyCode::not_allowed, "vhost nope not found", 10, 40}});
+    give(SessionFailed{
+        kId, amqp::AmqpError{amqp::ReplyCode::not_allowed, "vhost nope not found", 10, 40}});
     const auto close = expect<amqp::ConnectionClose>(0);
     EXPECT_EQ(close.reply_code, 530);
     EXPECT_EQ(close.reply_text, "NOT_ALLOWED - vhost nope not found");
@@ -281,8 +281,7 @@ TEST_F(Handshake, AfterTuneOkTheClientIsToldWhatIsWrong) {
     receive(0, amqp::ConnectionTuneOk{2'047, 131'072, 0});
     receive(1, amqp::ChannelOpen{});
     expect_command<CloseSession>();
-    expect_connection_close(
-        505, "UNEXPECTED_FRAME - type 1, all octets = <<0,20,0,10,0>>");
+    expect_connection_close(505, "UNEXPECTED_FRAME - type 1, all octets = <<0,20,0,10,0>>");
     begin_tuning();
     receive(0, amqp::ConnectionTuneOk{2'047, 131'072, 0});
     receive(0, amqp::ConnectionTuneOk{2'047, 131'072, 0});
@@ -296,7 +295,7 @@ TEST_F(Handshake, SocketThatGoesWhileTheLoginIsDecidedIsClosedInTheCore) {
     expect_command<Login>();
     connection->on_socket_closed(clock.now());
     expect_command<CloseSession>();
-    give(LoginDecided{kId, true, {}});
+    give(LoginDecided{kId, true});
     EXPECT_FALSE(connection->done());
     give(SessionClosed{kId});
     EXPECT_TRUE(connection->done());
@@ -334,7 +333,7 @@ TEST_F(External, CertificateIsTheProof) {
     peer_.login = "CN=client,O=test";
     begin_encrypted();
     receive(0, start_ok("EXTERNAL", "whatever", true));
-    const auto login = expect_command<Login>();
+    const LoginRequest login = std::move(*expect_command<Login>().request);
     EXPECT_TRUE(login.by_certificate);
     EXPECT_EQ(login.user, "CN=client,O=test");
     EXPECT_EQ(login.mechanism, "EXTERNAL");
@@ -354,7 +353,7 @@ TEST_F(External, WithoutACertificateItIsRefusedAsAWrongPasswordIs) {
 TEST_F(External, PasswordsGoOnWorking) {
     begin_encrypted();
     receive(0, start_ok("PLAIN", kPlain, true));
-    EXPECT_FALSE(expect_command<Login>().by_certificate);
+    EXPECT_FALSE(expect_command<Login>().request->by_certificate);
 }
 
 TEST_F(External, IsNotThereWithoutTls) {

@@ -28,7 +28,7 @@ Bytes describe(const LaneCommand& command) {
     } else if (const auto* consume = std::get_if<Consume>(&command)) {
         amqp::encode_method_frame(out, consume->channel.value(), *consume->method);
     } else if (const auto* login = std::get_if<Login>(&command)) {
-        out += login->user + ' ' + login->password;
+        out += login->request->user + ' ' + login->request->password;
     }
     return out;
 }
@@ -52,7 +52,7 @@ protected:
     }
     /// As the core would.
     void answer(const LaneCommand& command) {
-        if (std::holds_alternative<Login>(command)) give(LoginDecided{kId, true, {}});
+        if (std::holds_alternative<Login>(command)) give(LoginDecided{kId, true});
         if (std::holds_alternative<OpenVhost>(command)) give(VhostOpened{kId});
         if (std::holds_alternative<CloseSession>(command)) give(SessionClosed{kId});
         if (const auto* close = std::get_if<CloseChannel>(&command))
@@ -106,11 +106,11 @@ TEST_F(ConnectionSplit, OfAnOrderlyConversation) {
     expect_same(
         handshake() + frame_of(1, amqp::ChannelOpen{}) + frame_of(1, consume),
         frame_of(1, declare) + frame_of(1, amqp::ConfirmSelect{}) +
-            publish_frames(1, "x", "key", "one", properties, 4'096) +
-            Bytes(amqp::kHeartbeatFrame) + publish_frames(1, "x", "key", "", properties, 4'096) +
-            ack_frame(1, 1, true) + publish_frames(1, "", "q", Bytes(300, 'b'), properties) +
-            ack_frame(1, 3, true) + frame_of(1, amqp::BasicNack{5, true, true}) +
-            frame_of(1, amqp::ChannelClose{}) + frame_of(0, amqp::ConnectionClose{}));
+            publish_frames(1, "x", "key", "one", properties, 4'096) + Bytes(amqp::kHeartbeatFrame) +
+            publish_frames(1, "x", "key", "", properties, 4'096) + ack_frame(1, 1, true) +
+            publish_frames(1, "", "q", Bytes(300, 'b'), properties) + ack_frame(1, 3, true) +
+            frame_of(1, amqp::BasicNack{5, true, true}) + frame_of(1, amqp::ChannelClose{}) +
+            frame_of(0, amqp::ConnectionClose{}));
 }
 
 TEST_F(ConnectionSplit, OfAHandshakeAndAnErrorOfAChannel) {
@@ -127,8 +127,7 @@ TEST_F(ConnectionSplit, OfOneThatEndsInAnErrorOfTheConnection) {
     immediate[7 + 4 + 2 + 2 + 4] = 2;  // the octet of bits
     expect_same(
         handshake() + frame_of(1, amqp::ChannelOpen{}),
-        publish_frames(1, "x", "key", "one") + immediate +
-            publish_frames(1, "x", "key", "after"));
+        publish_frames(1, "x", "key", "one") + immediate + publish_frames(1, "x", "key", "after"));
 }
 
 TEST_F(ConnectionSplit, BodyThatLooksLikeFramesIsABody) {

@@ -179,7 +179,8 @@ TEST_F(ConnectionTest, MethodOnAnUnopenedChannelIsAChannelError) {
          {Case{frame_of(5, amqp::QueueDeclare{}), 50, 10},
           Case{frame_of(5, amqp::ChannelClose{}), 20, 40},
           Case{frame_of(5, amqp::ChannelCloseOk{}), 20, 41},
-          Case{publish_frames(5, "x", "key", "a"), 60, 40}, Case{ack_frame(5, 1), 60, 80}}) {
+          Case{publish_frames(5, "x", "key", "a"), 60, 40},
+          Case{ack_frame(5, 1), 60, 80}}) {
         log_in();
         receive(each.frame);
         const auto close = expect<amqp::ConnectionClose>(0);
@@ -203,14 +204,12 @@ TEST_F(ConnectionTest, ContentOnAnUnopenedChannelIsAnUnexpectedFrame) {
 TEST_F(ConnectionTest, MethodOfAnotherTimeOnChannelZeroIsAChannelError) {
     receive(0, amqp::ConnectionTuneOk{});
     const auto close = expect<amqp::ConnectionClose>(0);
-    EXPECT_EQ(
-        close.reply_text, "CHANNEL_ERROR - unexpected method in connection state running");
+    EXPECT_EQ(close.reply_text, "CHANNEL_ERROR - unexpected method in connection state running");
     EXPECT_EQ(close.class_id, 10);
     EXPECT_EQ(close.method_id, 31);
     log_in();
     receive(0, amqp::QueueDeclare{});
-    expect_connection_close(
-        504, "CHANNEL_ERROR - unexpected method in connection state running");
+    expect_connection_close(504, "CHANNEL_ERROR - unexpected method in connection state running");
 }
 
 TEST_F(ConnectionTest, UnknownMethodsAreInvalidCommands) {
@@ -228,7 +227,7 @@ TEST_F(ConnectionTest, ChannelMaxLimitsTheCountNotTheNumber) {
     start_ok.mechanism = "PLAIN";
     start_ok.response = Bytes("\0a\0b", 4);
     receive(0, start_ok);
-    give(LoginDecided{kId, true, {}});
+    give(LoginDecided{kId, true});
     receive(0, amqp::ConnectionTuneOk{3, 131'072, 0});
     receive(0, amqp::ConnectionOpen{"/", {}, {}});
     give(VhostOpened{kId});

@@ -35,8 +35,14 @@ Bytes ack_frame(std::uint16_t channel, std::uint64_t tag, bool multiple) {
 
 void SessionFixture::connect() {
     connection = std::make_unique<Connection>(
-        kId, options, pool, random, log, commands,
-        PeerInfo{"10.1.2.3:4567", false, {}, tls, std::move(admission)}, clock.now());
+        kId,
+        options,
+        pool,
+        random,
+        log,
+        commands,
+        PeerInfo{"10.1.2.3:4567", false, {}, tls, std::move(admission)},
+        clock.now());
     decoder_ = std::make_unique<amqp::FrameDecoder>(1u << 30);
     frames_.clear();
     commands.clear();
@@ -59,7 +65,7 @@ void SessionFixture::log_in(bool with_capabilities, std::uint16_t heartbeat_s) {
     }
     receive(0, start_ok);
     expect_command<Login>();
-    give(LoginDecided{kId, true, {}, impersonator});
+    give(LoginDecided{kId, true, impersonator});
     expect<amqp::ConnectionTune>(0);
     receive(0, amqp::ConnectionTuneOk{2047, options.frame_max, heartbeat_s});
     receive(0, amqp::ConnectionOpen{"/", {}, {}});
