@@ -44,8 +44,9 @@ Overflow parse_overflow(const std::optional<Bytes>& word) {
 }  // namespace
 
 QueueSettings make_queue_settings(const amqp::Table& arguments, const amqp::Table& policy) {
-    const Reader read(arguments, policy);
     QueueSettings out;
+    if (arguments.empty() && policy.empty()) return out;
+    const Reader read(arguments, policy);
     out.message_ttl_ms = read.number("message-ttl");
     out.expires_ms = read.number("expires");
     out.max_length = read.number("max-length");
