@@ -39,6 +39,8 @@ SocketEnd end_of(int family, const void* address, std::uint16_t port) {
 
 std::optional<SocketEnd> parse_end(int family, ByteView address, ByteView port) {
     unsigned char octets[sizeof(in6_addr)] = {};
+    // inet_pton would read to the first zero octet.
+    if (address.find('\0') != ByteView::npos) return std::nullopt;
     if (inet_pton(family, Bytes(address).c_str(), octets) != 1) return std::nullopt;
     std::uint16_t number = 0;
     const auto [stop, error] = std::from_chars(port.data(), port.data() + port.size(), number);

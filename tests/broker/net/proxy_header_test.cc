@@ -48,6 +48,11 @@ TEST(ProxyHeader, LineOfSixthFamily) {
     EXPECT_TRUE(parsed.ends->destination.loopback);
 }
 
+TEST(ProxyHeader, LineWithAZeroOctetIsRefused) {
+    const Bytes line("PROXY TCP4 192.0.2.1\0x 198.51.100.1 1 2\r\n", 41);
+    EXPECT_EQ(parse(line).answer, Answer::refused);
+}
+
 TEST(ProxyHeader, UnknownIsTheProxysOwn) {
     for (const char* line : {"PROXY UNKNOWN\r\n", "PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n"}) {
         const Parsed parsed = parse(line);
