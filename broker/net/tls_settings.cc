@@ -123,8 +123,9 @@ Result<void> use_ciphers(SSL_CTX* context, const TlsConfig& config) {
             return {};
         return fault(config, "ciphers", reason());
     }
-    // Everything that this OpenSSL would serve: what the names are looked up in.
-    SSL_CTX_set_cipher_list(context, "ALL");
+    // What the names are looked up in: neither anonymous ciphers nor those with secrets that nobody has been given, which would be
+    // taken here and refused to every client.
+    SSL_CTX_set_cipher_list(context, "ALL:!aNULL:!PSK:!SRP");
     std::string list;
     std::string suites;
     for (const std::string& name : config.ciphers) {

@@ -4,14 +4,22 @@ import subprocess
 
 
 class Authority:
-    """Writes into a directory: ca.pem, and NAME.pem with NAME.key for each certificate."""
+    """Writes into a directory: ca.pem, and NAME.pem with NAME.key for each certificate. One that another has made
+    (`intermediate`) has its own certificate in all that it issues, as servers and clients show them."""
 
-    def __init__(self, directory, name="authority"):
+    def __init__(self, directory, name="authority", above=None):
         self.directory = directory
         self.name = name
-        self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-                      "-nodes", "-days", "2", "-subj", f"/CN={name}",
-                      "-keyout", self.path("ca.key"), "-out", self.path("ca.pem"))
+        self.chain = "" if above is None else None
+        if above is None:
+            self._own = "ca"
+            self._openssl("req", "-x509", *_NEW_KEY, "-nodes", "-days", "2", "-subj", f"/CN={name}",
+                          "-keyout", self.path("ca.key"), "-out", self.path("ca.pem"))
+        else:
+            self._own = name
+            above.issue(name, f"/CN={name}", more="basicConstraints=critical,CA:true\n"
+                                                  "keyUsage=keyCertSign\n")
+            self.chain = (directory / f"{name}.pem").read_text()
 
     def path(self, name):
         return str(self.directory / name)
@@ -20,27 +28,53 @@ class Authority:
     def file(self):
         return self.path("ca.pem")
 
+    def intermediate(self, name):
+        return Authority(self.directory, name, self)
+
     def issue(self, name, subject=None, names="DNS:localhost,IP:127.0.0.1", password=None,
-              days=1, rsa=False):
-        """Files are written beside and moved into place, as certificate managers do."""
-        new = ["-newkey", "rsa:2048"] if rsa else \
-            ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+              days=1, rsa=False, purpose=None, between=None, more=""):
+        """Files are written beside and moved into place, as certificate managers do. `between` are its first and last moment."""
+        new = ["-newkey", "rsa:2048"] if rsa else _NEW_KEY
         self._openssl("req", "-new", *new,
                       *(["-passout", "pass:" + password] if password else ["-nodes"]),
                       "-subj", subject or f"/O=test/CN={name}",
                       "-keyout", self.path(name + ".key.new"), "-out", self.path(name + ".csr"))
-        (self.directory / "extensions").write_text(f"subjectAltName={names}\n")
-        self._openssl("x509", "-req", "-in", self.path(name + ".csr"), "-days", str(days),
-                      "-CA", self.path("ca.pem"), "-CAkey", self.path("ca.key"),
-                      "-CAcreateserial", "-extfile", self.path("extensions"),
-                      "-out", self.path(name + ".pem.new"))
+        extensions = f"subjectAltName={names}\n{more}"
+        if purpose:
+            extensions += f"extendedKeyUsage={purpose}\n"
+        (self.directory / "extensions").write_text(extensions)
+        signing = ["-in", self.path(name + ".csr"), "-out", self.path(name + ".pem.new"),
+                   "-extfile", self.path("extensions")]
+        if between:
+            self._sign_between(signing, between)
+        else:
+            self._openssl("x509", "-req", "-days", str(days), "-CA", self.path(self._own + ".pem"),
+                          "-CAkey", self.path(self._own + ".key"), "-CAcreateserial", *signing)
+        with open(self.directory / (name + ".pem.new"), "a") as file:
+            file.write(self.chain)
         for end in (".key", ".pem"):
             (self.directory / (name + end + ".new")).rename(self.directory / (name + end))
         return self.path(name + ".pem"), self.path(name + ".key")
 
+    def _sign_between(self, signing, between):
+        """`openssl x509` of version 3.0 knows days only."""
+        (self.directory / "issued").write_text("")
+        (self.directory / "ca.conf").write_text(
+            f"[ca]\ndefault_ca=own\n[own]\ndatabase={self.path('issued')}\nrand_serial=yes\n"
+            "default_md=sha256\npolicy=any\nunique_subject=no\n"
+            "[any]\norganizationName=optional\ncommonName=optional\n")
+        first, last = (moment.strftime("%Y%m%d%H%M%SZ") for moment in between)
+        self._openssl("ca", "-batch", "-notext", "-config", self.path("ca.conf"),
+                      "-cert", self.path(self._own + ".pem"),
+                      "-keyfile", self.path(self._own + ".key"), "-outdir", str(self.directory),
+                      "-startdate", first, "-enddate", last, *signing)
+
     @staticmethod
     def _openssl(*arguments):
         subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+
+
+_NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
 
 
 def settings(certificate, key, *more):

@@ -22,13 +22,14 @@ class TlsCase(BrokerCase):
     """A broker with a TLS listener and a certificate of an authority of its own."""
 
     more_settings = ()
+    rsa = False
 
     def setUp(self):
         certificate_directory = tempfile.TemporaryDirectory(prefix="leveret-tls-")
         self.addCleanup(certificate_directory.cleanup)
         self.authority = certificates.Authority(Path(certificate_directory.name))
         self.settings = certificates.settings(
-            *self.authority.issue("server"), f"ssl_options.cacertfile={self.authority.file}",
+            *self.authority.issue("server", rsa=self.rsa), f"ssl_options.cacertfile={self.authority.file}",
             "ssl_handshake_timeout=60000", "handshake_timeout=60000",
             *self.more_settings)
         self.prepare()
@@ -201,6 +202,16 @@ class Sni(TlsCase):
         self.assertEqual(self.shown_name("two.example.com"), "any")
         self.assertEqual(self.shown_name("localhost"), "server")
 
+    def test_a_name_is_a_name_in_capitals_too_and_a_star_is_one_word(self):
+        context = self.context()
+        context.check_hostname = False
+        for name, shown in (("ONE.Example.COM", "one"), ("a.b.example.com", "server"),
+                            ("example.com", "server"), ("*.example.com", "any"),
+                            ("unknown", "server"), (None, "server")):
+            with self.wrapped(context, name) as wrapped:
+                subject = dict(pair for part in wrapped.getpeercert()["subject"] for pair in part)
+                self.assertEqual(subject["commonName"], shown, name)
+
 
 @needs_own_broker
 class Reload(TlsCase):
@@ -214,43 +225,80 @@ class Reload(TlsCase):
             self.assertLess(time.monotonic(), end, "the new certificate is not served")
             time.sleep(0.1)
 
+    def publish_all_the_time(self, queue):
+        connection = self.pika_connection()
+        channel = connection.channel()
+        channel.confirm_delivery()
+        number = 0
+        while not self.stop.is_set():
+            channel.basic_publish("", queue, b"%d" % number)
+            number += 1
+        channel.basic_publish("", queue, b"end")
+        connection.close()
+        self.published[queue] = number
+
+    def consume_all_the_time(self, queue):
+        """Every message, once and in order."""
+        connection = self.pika_connection()
+        channel = connection.channel()
+        channel.queue_declare(queue)
+        self.ready.wait()
+        expected = 0
+        for method, _, body in channel.consume(queue):
+            channel.basic_ack(method.delivery_tag)
+            if body == b"end":
+                break
+            self.assertEqual((int(body), method.redelivered), (expected, False))
+            expected += 1
+        connection.close()
+        self.consumed[queue] = expected
+
+    def connect_all_the_time(self, _):
+        self.ready.wait()
+        while not self.stop.is_set():
+            self.pika_connection().close()
+
     def test_reload_under_load_drops_nobody(self):
-        stop = threading.Event()
+        self.stop, self.ready = threading.Event(), threading.Barrier(4)
+        self.published, self.consumed = {}, {}
         failures = []
 
-        def publish_all_the_time():
+        def guarded(target, queue):
             try:
-                connection = self.pika_connection()
-                channel = connection.channel()
-                channel.queue_declare("", exclusive=True)
-                channel.confirm_delivery()
-                while not stop.is_set():
-                    channel.basic_publish("", self.name, b"x" * 1000)
-                connection.close()
+                target(queue)
             except Exception as error:  # whatever it is, it is the case's failure
                 failures.append(repr(error))
+                self.stop.set()
+                self.ready.abort()
 
-        def connect_all_the_time():
-            try:
-                while not stop.is_set():
-                    self.pika_connection().close()
-            except Exception as error:
-                failures.append(repr(error))
+        queues = [self.name + "-1", self.name + "-2"]
 
-        threads = [threading.Thread(target=target) for target in
-                   (publish_all_the_time, publish_all_the_time, connect_all_the_time)]
-        for thread in threads:
-            thread.start()
+        def begin(target, queue):
+            threads.append(threading.Thread(target=guarded, args=(target, queue)))
+            threads[-1].start()
+
+        threads = []
+        for queue in queues:
+            begin(self.consume_all_the_time, queue)
+        begin(self.connect_all_the_time, None)
         try:
-            for _ in range(3):
+            self.ready.wait()
+            for queue in queues:
+                begin(self.publish_all_the_time, queue)
+            for _ in range(20):
                 before = self.serial()
                 self.authority.issue("server")
                 self.wait_for_change(before)
+                if failures:
+                    break
         finally:
-            stop.set()
+            self.stop.set()
             for thread in threads:
                 thread.join()
         self.assertEqual(failures, [])
+        self.assertEqual(self.published, self.consumed)
+        self.assertGreater(min(self.consumed.values()), 20)
+        self.assertEqual(self.broker.log_text().count("certificates have changed"), 20)
 
     def test_a_bad_file_keeps_the_old_certificate(self):
         before = self.serial()
