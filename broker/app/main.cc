@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <string_view>
 
+#include "broker/app/hidden_arguments.h"
 #include "broker/app/serve.h"
 #include "broker/ctl/run_ctl.h"
 #include "broker/load/bench.h"
@@ -94,7 +95,8 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     try {
-        return run(argc, argv);
+        lvt::broker::HiddenArguments arguments(argc, argv);
+        return run(arguments.argc(), arguments.argv());
     } catch (const std::exception& failure) {
         fmt::print(stderr, "leveret: {}\n", failure.what());
         return 1;

@@ -2,16 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace lvt::broker::load {
 namespace {
 
 constexpr ByteView kScheme = "amqp://";
+constexpr ByteView kTlsScheme = "amqps://";
+constexpr std::uint16_t kTlsPort = 5671;
 
 Error invalid(ByteView what, ByteView text) {
     return Error{ErrorKind::invalid, fmt::format("{} in the URL: '{}'", what, text)};
 }
+
+Error broken_escape() { return Error{ErrorKind::invalid, "broken percent escape in the URL"}; }
 
 Result<Bytes> percent_decoded(ByteView text) {
     Bytes out;
@@ -25,7 +30,7 @@ Result<Bytes> percent_decoded(ByteView text) {
         const auto parsed =
             std::from_chars(digits.data(), digits.data() + digits.size(), octet, 16);
         if (digits.size() != 2 || parsed.ptr != digits.data() + 2) {
-            return invalid("broken percent escape", text);
+            return broken_escape();
         }
         out.push_back(static_cast<char>(octet));
         i += 2;
@@ -62,15 +67,46 @@ Result<void> take_address(ByteView text, AmqpUrl& url) {
     return {};
 }
 
+Result<void> take_parameter(ByteView text, AmqpUrl& url) {
+    const std::size_t equals = text.find('=');
+    const ByteView name = text.substr(0, equals);
+    Result<Bytes> value =
+        percent_decoded(equals == ByteView::npos ? ByteView() : text.substr(equals + 1));
+    if (value.has_error()) return std::move(value).error();
+    if (name == "cacertfile") {
+        url.cacertfile = std::move(*value);
+    } else if (name == "server_name_indication") {
+        url.server_name = std::move(*value);
+    } else if (name == "verify" && (*value == "verify_peer" || *value == "verify_none")) {
+        url.verify = *value == "verify_peer";
+    } else {
+        return invalid("unknown parameter", text);
+    }
+    return {};
+}
+
+Result<void> take_parameters(ByteView text, AmqpUrl& url) {
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('&'), text.size());
+        LVT_TRY(take_parameter(text.substr(0, end), url));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<AmqpUrl> parse_amqp_url(ByteView text) {
-    if (!text.starts_with(kScheme)) {
-        return Error{
-            ErrorKind::invalid, fmt::format("only amqp:// URLs are understood, not '{}'", text)};
-    }
-    ByteView rest = text.substr(kScheme.size());
     AmqpUrl url;
+    url.tls = text.starts_with(kTlsScheme);
+    if (!url.tls && !text.starts_with(kScheme))
+        return Error{ErrorKind::invalid, "only amqp:// and amqps:// URLs are understood"};
+    if (url.tls) url.port = kTlsPort;
+    ByteView rest = text.substr(url.tls ? kTlsScheme.size() : kScheme.size());
+    if (const std::size_t mark = rest.find('?'); url.tls && mark != ByteView::npos) {
+        LVT_TRY(take_parameters(rest.substr(mark + 1), url));
+        rest = rest.substr(0, mark);
+    }
     const std::size_t slash = rest.find('/');
     if (slash != ByteView::npos) {
         Result<Bytes> virtual_host = percent_decoded(rest.substr(slash + 1));

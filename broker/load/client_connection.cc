@@ -47,6 +47,7 @@ ClientConnection::ClientConnection(int descriptor, std::uint32_t frame_max)
 
 ClientConnection::ClientConnection(ClientConnection&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
+      tls_(std::move(other.tls_)),
       frame_max_(other.frame_max_),
       input_(std::move(other.input_)),
       server_(std::move(other.server_)) {}
@@ -59,6 +60,11 @@ Result<ClientConnection> ClientConnection::open(const AmqpUrl& url, ByteView con
     Result<int> descriptor = connect(url);
     if (descriptor.has_error()) return std::move(descriptor).error();
     ClientConnection connection(*descriptor, kFrameMax);
+    if (url.tls) {
+        Result<ClientTls> tls = ClientTls::handshake(*descriptor, url);
+        if (tls.has_error()) return std::move(tls).error();
+        connection.tls_ = std::move(*tls);
+    }
     LVT_TRY(connection.log_in(url, connection_name));
     return connection;
 }
@@ -130,16 +136,23 @@ Result<void> ClientConnection::start(const AmqpUrl& url, ByteView connection_nam
 
 Result<void> ClientConnection::send(ByteView octets, const std::atomic<bool>* abandon) {
     while (!octets.empty()) {
-        const ssize_t sent = ::send(descriptor_, octets.data(), octets.size(), MSG_NOSIGNAL);
-        if (sent >= 0) {
-            octets.remove_prefix(static_cast<std::size_t>(sent));
-            continue;
-        }
-        const bool again = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-        if (!again) return system_error("sending");
-        if (abandon && *abandon) return Error{ErrorKind::io, "the server does not read any more"};
+        const Result<std::optional<std::size_t>> sent = send_some(octets);
+        if (sent.has_error()) return sent.error();
+        if (*sent)
+            octets.remove_prefix(**sent);
+        else if (abandon && *abandon)
+            return Error{ErrorKind::io, "the server does not read any more"};
     }
     return {};
+}
+
+Result<std::optional<std::size_t>> ClientConnection::send_some(ByteView octets) {
+    if (tls_) return tls_->send(octets);
+    const ssize_t sent = ::send(descriptor_, octets.data(), octets.size(), MSG_NOSIGNAL);
+    if (sent >= 0) return std::optional(static_cast<std::size_t>(sent));
+    const bool again = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+    if (!again) return system_error("sending");
+    return std::optional<std::size_t>();
 }
 
 Result<void> ClientConnection::send(std::uint16_t channel, const amqp::Method& method) {
@@ -151,6 +164,12 @@ Result<void> ClientConnection::send(std::uint16_t channel, const amqp::Method& m
 Result<std::size_t> ClientConnection::receive(Wait wait) {
     if (input_.broken()) return Error{ErrorKind::io, "the server does not send AMQP frames"};
     char* const space = input_.space();
+    if (tls_) {
+        const Result<std::size_t> got =
+            tls_->receive(space, input_.space_bytes(), wait == Wait::briefly);
+        if (got.has_value()) input_.received(*got);
+        return got;
+    }
     const int flags = wait == Wait::no ? MSG_DONTWAIT : 0;
     const ssize_t received = ::recv(descriptor_, space, input_.space_bytes(), flags);
     if (received > 0) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "broker/load/amqp_url.h"
+#include "broker/load/client_tls.h"
 #include "broker/load/frame_input.h"
 #include "protocol/amqp/method.h"
 #include "protocol/base/result.h"
@@ -49,11 +50,14 @@ public:
 private:
     ClientConnection(int descriptor, std::uint32_t frame_max);
     static Result<int> connect(const AmqpUrl& url);
+    /// nullopt where the socket takes nothing now.
+    Result<std::optional<std::size_t>> send_some(ByteView octets);
     Result<void> log_in(const AmqpUrl& url, ByteView connection_name);
     Result<void> start(const AmqpUrl& url, ByteView connection_name);
     Result<amqp::Method> next_method(std::uint16_t channel);
 
     int descriptor_;
+    std::optional<ClientTls> tls_;
     std::uint32_t frame_max_;
     FrameInput input_;
     Bytes server_;

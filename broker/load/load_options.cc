@@ -89,7 +89,9 @@ std::variant<LoadOptions, int> parse_load_options(int argc, const char* const* a
     std::string url = "amqp://guest:guest@localhost:5672";
     std::string declare;
     CLI::App app(kAbout, "leveret bench");
-    app.add_option("--url", url, "amqp://user:password@host:port/vhost")->capture_default_str();
+    app.add_option(
+           "--url", url, "amqp://user:password@host:port/vhost, or amqps://...?cacertfile=FILE")
+        ->capture_default_str();
     add_topology(app, options, declare);
     add_traffic(app, options);
     app.add_option("--pid", options.server_pid, "the server's process, for its CPU and memory");

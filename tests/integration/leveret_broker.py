@@ -72,7 +72,9 @@ class Broker:
                              env={**os.environ, **(self.env or {})})
         self.port = None
         self.ports = {}  # by what they speak
+        self.printed = ""
         for line in self.process.stdout:
+            self.printed += line
             if line.startswith("listening "):
                 url = urllib.parse.urlsplit(line.split()[1])
                 self.ports[url.scheme] = url.port
@@ -86,8 +88,12 @@ class Broker:
             raise RuntimeError(f"the broker did not start: exit {self.process.returncode}\n"
                                + self.log_text())
         # What else it prints must not fill the pipe.
-        threading.Thread(target=self.process.stdout.read, daemon=True).start()
+        threading.Thread(target=self._keep_printed, daemon=True).start()
         return self
+
+    def _keep_printed(self):
+        for line in self.process.stdout:
+            self.printed += line
 
     @property
     def host_port(self):

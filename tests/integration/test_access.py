@@ -1,5 +1,6 @@
 """Who may connect, from where, and how long he may take: loopback_users, PROXY headers, limits before login, secrets."""
 
+import os
 import re
 import socket
 import struct
@@ -284,11 +285,70 @@ class Secrets(unittest.TestCase):
             broker = Broker(directory / "data", settings, log_path=directory / "log").start()
             try:
                 self.use(broker, directory)
+                self.load(broker, authority)
+                self.assert_no_secret(self.command_lines())
             finally:
                 self.assertEqual(broker.stop(), 0)
             logged = broker.log_text()
             self.assertIn("login of user 'boss'", logged)
-            self.assertEqual(re.findall("(?i)s3cret[A-Za-z]*", logged), [])
+            self.assert_no_secret(logged)
+            self.assert_no_secret(broker.printed)
+
+    def assert_no_secret(self, text):
+        self.assertEqual(re.findall("(?i)s3cret[A-Za-z]*", text), [])
+
+    def ctl(self, directory, *arguments):
+        done = subprocess.run([LEVERET, "ctl", "--data-dir", str(directory / "data"), *arguments],
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assert_no_secret(done.stdout + done.stderr)
+
+    def command_lines(self):
+        """Of this user's processes of the broker, as everybody sees them."""
+        lines = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                words = path.read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if words[0] == LEVERET.encode():
+                lines.append(b" ".join(words).decode(errors="replace"))
+        return "\n".join(lines)
+
+    def load(self, broker, authority):
+        """`leveret bench` is told URLs with passwords: right and wrong ones, plain and with TLS, and what is no URL."""
+        more = f"?cacertfile={authority.file}&server_name_indication=localhost"
+        for url, code in (
+                (f"amqp://boss:s3cretDefaultPass@{broker.host_port}", 0),
+                (f"amqps://boss:s3cretDefaultPass@127.0.0.1:{broker.tls_port}{more}", 0),
+                (f"amqps://boss:s3cretDefaultPass@127.0.0.1:{broker.tls_port}", 2),
+                (f"amqp://boss:s3cretNotIt@{broker.host_port}", 2),
+                ("amqp://boss:s3cretNoPort@127.0.0.1:0", 2), ("ampq://boss:s3cretNoUrl@host", 2),
+                ("amqp://boss:s3cret%Broken@host", 2)):
+            done = subprocess.Popen(
+                [LEVERET, "bench", "--url", url, "--messages", "20000", "--drain"],
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            printed = done.communicate()[0]
+            self.assertEqual(done.returncode, code, printed)
+            self.assert_no_secret(printed)
+
+    def test_none_is_in_the_configuration_that_is_printed(self):
+        with tempfile.TemporaryDirectory(prefix="leveret-secret-") as name:
+            (Path(name) / "leveret.conf").write_text(
+                "default_pass = s3cretFile\nssl_options.password = s3cretKey\n"
+                "ssl_options.sni_hosts.1.password = s3cretSni\n"
+                "ssl_options.sni_hosts.1.host = h\nssl_options.sni_hosts.1.certfile = /x\n")
+            for more, environment in (
+                    ([], {}), (["--set", "default_pass=s3cretSet"], {}),
+                    ([], {"RABBITMQ_DEFAULT_PASS": "s3cretVariable"}),
+                    (["--set", "default_pass=s3cretTwice", "--set", "nonsense=1"], {})):
+                for formatter in ("table", "json"):
+                    done = subprocess.run(
+                        [LEVERET, "config", "--config", f"{name}/leveret.conf", "--data-dir", name,
+                         "--formatter", formatter, *more],
+                        capture_output=True, text=True, env={**os.environ, **environment})
+                    self.assertIn(done.returncode, (0, 78))
+                    self.assert_no_secret(done.stdout + done.stderr)
 
     def use(self, broker, directory):
         for user, password in (("boss", "s3cretWrong"), ("nobody", "s3cretNobody"),
@@ -310,12 +370,11 @@ class Secrets(unittest.TestCase):
                                       long_string(response) + short_string("en_US")))
                 self.assertTrue(is_closed(client))
         for arguments in (["add_user", "carol", "s3cretCarol"],
-                          ["change_password", "carol", "s3cretChanged"], ["environment"],
-                          ["status"], ["list_users"]):
-            done = subprocess.run([LEVERET, "ctl", "--data-dir", str(directory / "data"),
-                                   *arguments], capture_output=True, text=True)
-            self.assertEqual(done.returncode, 0, done.stderr)
-            self.assertEqual(re.findall("s3cret[A-Za-z]*", done.stdout), [])
+                          ["change_password", "carol", "s3cretChanged"],
+                          ["authenticate_user", "carol", "s3cretChanged"], ["environment"],
+                          ["status"], ["list_users"],
+                          ["list_connections", "user", "client_properties", "auth_mechanism"]):
+            self.ctl(directory, *arguments)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,26 @@ TEST(AmqpUrl, TakesAnAddressInBrackets) {
     EXPECT_EQ(parsed("amqp://[::1]").port, 5672);
 }
 
+TEST(AmqpUrl, TakesTlsAndItsParameters) {
+    const AmqpUrl url = parsed(
+        "amqps://bob:p@host/orders?cacertfile=%2Fetc%2Fca.pem&verify=verify_none&"
+        "server_name_indication=broker.example");
+    EXPECT_EQ(
+        url,
+        (AmqpUrl{
+            "bob", "p", "host", 5671, "orders", true, "/etc/ca.pem", false, "broker.example"}));
+    EXPECT_EQ(
+        parsed("amqps://host:1?verify=verify_peer"),
+        (AmqpUrl{"guest", "guest", "host", 1, "/", true}));
+}
+
+TEST(AmqpUrl, TellsNoPassword) {
+    for (const ByteView text :
+         {"ampq://bob:s3cret@host", "amqp://bob:s3cret%@host", "amqp://bob:s3cret@host:0"}) {
+        EXPECT_EQ(parse_amqp_url(text).error().message.find("s3cret"), Bytes::npos) << text;
+    }
+}
+
 TEST(AmqpUrl, RefusesWhatItDoesNotUnderstand) {
     for (const ByteView text :
          {"http://host",
@@ -44,6 +64,9 @@ TEST(AmqpUrl, RefusesWhatItDoesNotUnderstand) {
           "amqp://[::1",
           "amqp://[::1]5672",
           "amqp://a%2@host",
+          "amqps://host?verify=maybe",
+          "amqps://host?colour=red",
+          "amqps://host?cacertfile=%2",
           "amqp://host/%zz"}) {
         const Result<AmqpUrl> url = parse_amqp_url(text);
         ASSERT_TRUE(url.has_error()) << text;

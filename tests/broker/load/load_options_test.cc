@@ -65,7 +65,7 @@ TEST(LoadOptions, RefusesWhatCannotRun) {
         {"--ack", "11", "--prefetch", "10"},
         {"--bindings", "5"},
         {"--routing-key", "k"},
-        {"--url", "amqps://host"},
+        {"--url", "ftp://host"},
         {"--declare", "lazy"}};
     for (const auto& words : wrong) {
         const auto answer = parse(words);
