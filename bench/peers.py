@@ -9,6 +9,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests/integration"))
+import certificates  # noqa: E402
+
 START_TIMEOUT_S = 60
 IDLE_AFTER_S = 2
 RABBITMQ = "/usr/lib/rabbitmq/bin/rabbitmq-server"
@@ -56,16 +59,20 @@ class Peer:
 
 
 class OwnBroker(Peer):
-    """A broker that we start and stop, on a folder that is empty each time."""
+    """A broker that we start and stop, on a folder that is empty each time; with `tls` it is loaded through a TLS listener."""
 
-    def __init__(self, name):
+    def __init__(self, name, tls):
         super().__init__(name, None, None)
+        self.tls = tls
         self.process = self.folder = None
 
     def start(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"leveret-compare-{self.name}-"))
         self.port = free_port()
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}"
+        self.tls_settings = {}
+        if self.tls:
+            self.listen_with_tls()
         command, environment = self.command()
         with open(self.folder / "output.log", "wb") as log:
             begin = time.monotonic()
@@ -76,6 +83,15 @@ class OwnBroker(Peer):
         self.pid = self.server_pid()
         time.sleep(IDLE_AFTER_S)
         self.idle_kb = anonymous_kb(self.pid)
+
+    def listen_with_tls(self):
+        authority = certificates.Authority(self.folder)
+        certificate, key = authority.issue("server")
+        port = free_port()
+        self.url = f"amqps://guest:guest@127.0.0.1:{port}?cacertfile={authority.file}"
+        self.tls_settings = {
+            "listeners.ssl.1": f"127.0.0.1:{port}", "ssl_options.cacertfile": authority.file,
+            "ssl_options.certfile": certificate, "ssl_options.keyfile": key}
 
     def await_first_answer(self, begin):
         while not answers(self.port):
@@ -116,24 +132,27 @@ class OwnBroker(Peer):
 
 
 class Leveret(OwnBroker):
-    def __init__(self, binary, settings):
-        super().__init__("leveret")
+    def __init__(self, binary, settings, tls=False):
+        super().__init__("leveret", tls)
         self.binary, self.settings = binary, settings
 
     def command(self):
         settings = [f"listeners.tcp.default=127.0.0.1:{self.port}", *self.settings]
         command = [self.binary, "serve", "--data-dir", str(self.folder / "data")]
+        settings += [f"{key}={value}" for key, value in self.tls_settings.items()]
         for setting in settings:
             command += ["--set", setting]
         return command, {}
 
 
 class RabbitMq(OwnBroker):
-    def __init__(self):
-        super().__init__("rabbitmq")
+    def __init__(self, tls=False):
+        super().__init__("rabbitmq", tls)
 
     def command(self):
-        (self.folder / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\n")
+        settings = {"listeners.tcp.1": f"127.0.0.1:{self.port}", **self.tls_settings}
+        (self.folder / "rabbitmq.conf").write_text(
+            "".join(f"{key} = {value}\n" for key, value in settings.items()))
         (self.folder / "plugins").write_text("[].\n")
         return [RABBITMQ], {
             "HOME": str(self.folder),

@@ -41,12 +41,15 @@ class Closed(ConnectionError):
 
 
 class RawConnection:
-    """A blocking connection, handshake with AMQPLAIN included, one channel."""
+    """A blocking connection, handshake with AMQPLAIN included, one channel; encrypted where an SSL context is given."""
 
-    def __init__(self, host_port, user="guest", password="guest", vhost="/", channel=True):
+    def __init__(self, host_port, user="guest", password="guest", vhost="/", channel=True,
+                 context=None):
         host, port = host_port.rsplit(":", 1)
         self.socket = socket.create_connection((host, int(port)))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context:
+            self.socket = context.wrap_socket(self.socket, server_hostname=host)
         self._buffer = bytearray()
         self._at = 0
         self.send(b"AMQP\x00\x00\x09\x01")
@@ -114,6 +117,9 @@ class RawConnection:
     def consume(self, queue, tag="t", no_ack=False):
         self.call(60, 20, b"\x00\x00" + short_string(queue) + short_string(tag) +
                   bytes([0b10 if no_ack else 0]) + table([]), 21)
+
+    def cancel(self, tag="t"):
+        self.call(60, 30, short_string(tag) + b"\x00", 31)
 
     def ack(self, tag, multiple=False):
         self.send(method(1, 60, 80, struct.pack(">QB", tag, multiple)))
