@@ -23,6 +23,7 @@ enum class EntryType : std::uint8_t {
     delivering = 6,
     delivered_at_stop = 7,
     metadata = 8,
+    group = 9,
 };
 
 constexpr std::uint8_t kFlagExpires = 1;
@@ -244,6 +245,14 @@ void RecordWriter::metadata(std::uint64_t version, ByteView command) {
     ++entries_;
 }
 
+void RecordWriter::group(std::uint64_t group, ByteView record) {
+    ByteWriter out(bytes_);
+    out.u8(static_cast<std::uint8_t>(EntryType::group));
+    out.u64(group);
+    out.long_string(record);
+    ++entries_;
+}
+
 bool RecordWriter::empty() const { return entries_ == 0; }
 
 Bytes RecordWriter::take() {
@@ -317,6 +326,9 @@ Result<std::optional<RecordEntry>> RecordReader::next() {
             entry = MetadataEntry{version, in.long_string()};
             break;
         }
+        case EntryType::group:
+            entry = GroupEntry{in.u64(), in.long_string()};
+            break;
         default:
             return corrupt("an entry is of an unknown type");
     }

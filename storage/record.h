@@ -43,6 +43,8 @@ public:
     void delivered_at_stop(QueueUid queue, std::span<const SeqRun> runs);
     /// A metadata command, opaque, with its place in the sequence of all metadata commands.
     void metadata(std::uint64_t version, ByteView command);
+    /// What a replicated group (cluster/raft) keeps, opaque.
+    void group(std::uint64_t group, ByteView record);
 
     bool empty() const;
     std::size_t size() const { return bytes_.size(); }
@@ -93,11 +95,15 @@ struct MetadataEntry {
     std::uint64_t version = 0;
     ByteView command;
 };
+struct GroupEntry {
+    std::uint64_t group = 0;
+    ByteView record;
+};
 
 /// Views in it are valid as long as the payload.
 using RecordEntry = std::variant<
     MessageEntry, PieceEntry, SettledEntry, FloorEntry, CountsEntry, DeliveringEntry,
-    DeliveredAtStopEntry, MetadataEntry>;
+    DeliveredAtStopEntry, MetadataEntry, GroupEntry>;
 
 /// Walks over the entries of a payload.
 class RecordReader {

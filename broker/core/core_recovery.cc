@@ -77,6 +77,12 @@ Result<void> CoreState::recover_entry(Lsn, const storage::MetadataEntry& entry, 
     return topology_.apply(*command);
 }
 
+Result<void> CoreState::recover_entry(Lsn, const storage::GroupEntry&, const Bodies&) {
+    return Error{
+        ErrorKind::unsupported,
+        "the data directory belongs to a node of a cluster; this broker runs alone"};
+}
+
 /// Seqs are written in order: what was left out was transient, or settled before its commit.
 void CoreState::skip_to(Queue& queue, Seq seq) {
     const Seq next = queue.machine.next_seq();

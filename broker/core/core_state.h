@@ -376,6 +376,7 @@ private:
     Result<void> recover_entry(storage::Lsn lsn, const storage::DeliveringEntry& e, const Bodies&);
     Result<void> recover_entry(
         storage::Lsn lsn, const storage::DeliveredAtStopEntry& e, const Bodies&);
+    Result<void> recover_entry(storage::Lsn lsn, const storage::GroupEntry& e, const Bodies&);
     void skip_to(Queue& queue, storage::Seq seq);
     void recover_settled(storage::Lsn lsn, Queue& queue, storage::SeqRun run);
     void restore_queue(Queue& queue);

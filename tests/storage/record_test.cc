@@ -32,6 +32,7 @@ Bytes payload_of_everything() {
     writer.delivering(kQueue);
     writer.delivered_at_stop(kQueue, runs);
     writer.metadata(99, "command");
+    writer.group(12, "group");
     return writer.take();
 }
 
@@ -40,7 +41,7 @@ Bytes payload_of_everything() {
 TEST(Record, RoundTripsEveryEntry) {
     const Bytes payload = payload_of_everything();
     const std::vector<RecordEntry> entries = entries_of(payload);
-    ASSERT_EQ(entries.size(), 10u);
+    ASSERT_EQ(entries.size(), 11u);
     const auto& plain = std::get<MessageEntry>(entries[0]);
     EXPECT_EQ(plain.content, "headtail");
     EXPECT_EQ(plain.targets, (std::vector<Target>{{kQueue, 1}}));
@@ -62,6 +63,8 @@ TEST(Record, RoundTripsEveryEntry) {
     EXPECT_EQ(std::get<DeliveringEntry>(entries[7]).queue, kQueue);
     EXPECT_EQ(std::get<DeliveredAtStopEntry>(entries[8]).runs.size(), 2u);
     EXPECT_EQ(std::get<MetadataEntry>(entries[9]).command, "command");
+    EXPECT_EQ(std::get<GroupEntry>(entries[10]).group, 12u);
+    EXPECT_EQ(std::get<GroupEntry>(entries[10]).record, "group");
 }
 
 TEST(Record, KnowsMoreTargetsThanOneOctetCounts) {
@@ -95,7 +98,7 @@ TEST(Record, EveryTruncationIsAnErrorOrFewerEntries) {
             return {};
         };
         const Result<void> read = for_each_entry(ByteView(payload).substr(0, size), count);
-        EXPECT_LT(seen, 10u);
+        EXPECT_LT(seen, 11u);
         if (read.has_error()) {
             EXPECT_EQ(read.error().kind, ErrorKind::corrupt);
         }
