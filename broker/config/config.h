@@ -175,6 +175,9 @@ struct Config {
     /// Counted returns after which a message goes to the tail of its queue; 0 = never (design 7.3).
     std::uint32_t poison_max_returns = 5;
 
+    /// cluster_formation.* and aws.prefer_imdsv2 as given, each checked: for discovery::make_discovery(), which reads their environment variables itself.
+    std::map<std::string, std::string> cluster_formation;
+
     LogConfig log;
     PrometheusConfig prometheus;
     ManagementConfig management;

@@ -5,6 +5,7 @@
 #include "broker/config/environment.h"
 #include "broker/config/key_rules.h"
 #include "broker/config/text_file.h"
+#include "cluster/discovery/settings.h"
 #include "protocol/base/assert.h"
 
 #include <fmt/format.h>
@@ -83,6 +84,9 @@ private:
         std::string name;
         for (const KeyRule& rule : key_rules())
             if (matches(rule.pattern, key, name)) return take(rule, key, name, given);
+        const discovery::KeyCheck check = discovery::check_key(key, given.value);
+        if (check.known) return take_formation(check, key, given);
+        if (key.starts_with("cluster_formation.")) return unknown(given);
         for (const IdleKey& idle : idle_keys()) {
             if (!matches(idle.pattern, key, name)) continue;
             warn(fmt::format("{}: {} has no effect: {}", given.source, key, idle.because));
@@ -95,8 +99,33 @@ private:
                 return {};
             }
         }
-        return Error{
-            ErrorKind::invalid, fmt::format("{}: unknown key '{}'", given.source, given.key)};
+        return unknown(given);
+    }
+
+    static Error unknown(const Assignment& given) {
+        return {ErrorKind::invalid, fmt::format("{}: unknown key '{}'", given.source, given.key)};
+    }
+
+    /// The mechanisms of peer discovery know their keys themselves.
+    Result<void> take_formation(
+        const discovery::KeyCheck& check, const std::string& key, const Assignment& given) {
+        if (!check.idle.empty()) {
+            warn(fmt::format("{}: {} has no effect: {}", given.source, key, check.idle));
+            return {};
+        }
+        if (!check.expected.empty())
+            return Error{
+                ErrorKind::invalid,
+                fmt::format(
+                    "{}: {}: expected {}, got '{}'",
+                    given.source,
+                    given.key,
+                    check.expected,
+                    check.secret ? "..." : given.value)};
+        config().cluster_formation[key] = given.value;
+        settings_[key] = {key, check.secret ? "********" : given.value, given.source};
+        later_["clustering"].push_back(given);
+        return {};
     }
 
     Result<void> take(

@@ -109,7 +109,9 @@ public:
         DiscoveryResult<HttpRequest> request = prepare("POST", "events/");
         if (request.has_error()) return std::move(request).error();
         const auto now = clock_.now().wall;
-        const std::string host{name_host(self_.name)};
+        // A pod's name is the first label of its host's.
+        std::string host{name_host(self_.name)};
+        host.resize(std::min(host.find('.'), host.size()));
         const std::string space = namespace_;
         request->headers.emplace_back("Content-Type", "application/json");
         request->body = json::serialize(json::object{

@@ -21,7 +21,9 @@ TEST_F(ConfigErrors, UnknownKeyBesideKnownOnes) {
           "management",
           "default_permissions.x",
           "tcp_listen_options.x",
-          "vm_memory_high_watermark.x"}) {
+          "vm_memory_high_watermark.x",
+          "cluster_formation.etcd.endpoint",
+          "cluster_formation.zookeeper.host"}) {
         sources_.files.clear();
         file(std::string{key} + " = 1\n");
         EXPECT_EQ(error(), "DIR/r.conf:1: unknown key '" + std::string{key} + "'");
@@ -180,6 +182,28 @@ TEST_F(ConfigErrors, KeysOfEveryLaterPartAreKnown) {
         "prometheus.ssl.port = 15691\ncluster_formation.classic_config.nodes.1 = rabbit@a\n"
         "definitions.https.url = h\nmqtt.listeners.tcp.1 = 1883\nauth_backends.1 = ldap\n");
     EXPECT_EQ(load().warnings.size(), 5u);
+}
+
+TEST_F(ConfigErrors, KeysOfPeerDiscoveryAreCheckedAndKept) {
+    file(
+        "cluster_formation.peer_discovery_backend = etcd\n"
+        "cluster_formation.etcd.password = pa55\n"
+        "cluster_formation.etcd.ssl_options.depth = 2\n");
+    const Config config = load();
+    EXPECT_EQ(config.cluster_formation.at("cluster_formation.etcd.password"), "pa55");
+    EXPECT_EQ(config.cluster_formation.size(), 2u);
+    for (const Setting& setting : config.settings) EXPECT_NE(setting.value, "pa55");
+    ASSERT_EQ(config.warnings.size(), 2u);
+    EXPECT_EQ(
+        shown(config.warnings[0]),
+        "DIR/r.conf:3: cluster_formation.etcd.ssl_options.depth has no effect: libcurl's way is "
+        "fixed");
+    sources_.files.clear();
+    file("cluster_formation.etcd.node_ttl = 3\n");
+    EXPECT_EQ(
+        error(),
+        "DIR/r.conf:1: cluster_formation.etcd.node_ttl: expected an integer from 15 to 86400, got "
+        "'3'");
 }
 
 TEST_F(ConfigErrors, KeysWithoutEffectSayWhy) {
