@@ -143,20 +143,20 @@ TEST(EngineTraps, ALateMessageFromBeforeOurLogAddsNothing) {
 }
 
 TEST(EngineTraps, OfTwoChangesOnlyTheSecondIsRolledBack) {
-    HandDriven node = follower();
-    const Configuration first = voters({1, 2, 3}).with(NodeId{4});
-    const Configuration second = first.with_role(NodeId{4}, Role::voter);
+    const Configuration before = voters({1, 2, 3}).with(NodeId{4});
+    HandDriven node(2, LogStore::bootstrapped(before));
+    const Configuration first = before.with_role(NodeId{4}, Role::voter);
+    const Configuration second = first.with(NodeId{5});
     node.receive(
         1, 2, append(node.group().log(), 1, 1, {change(2, first), change(2, second)}), kAppend);
     EXPECT_EQ(node.group().configuration(), second);
     node.receive(3, 3, append(node.group().log(), 2, 2, {command(3, "x")}), kAppend);
     EXPECT_EQ(node.group().configuration(), first);
-    // The engine's own view: who is asked for a vote.
+    // The engine's own view shows in whom it asks for a vote.
     node.wait(500);
-    for (const Message& ask : node.take<RequestVote>()) EXPECT_NE(ask.to, NodeId{4});
-    node.elect({1});
-    node.accept(3);
-    EXPECT_TRUE(node.group().remove(node.now_ms, NodeId{4}).has_value());
+    bool asked = false;
+    for (const Message& ask : node.take<RequestVote>()) asked |= ask.to == NodeId{4};
+    EXPECT_TRUE(asked);
 }
 
 TEST(EngineTraps, CommitNeverGoesBack) {
@@ -234,11 +234,11 @@ TEST(EngineTraps, ALeaderChangesNothingBeforeItsOwnTermHasACommittedEntry) {
 }
 
 TEST(EngineTraps, AVoteThatNobodyAskedForChangesNothing) {
-    HandDriven node = follower();
-    node.receive(1, 2, append(node.group().log(), 1, 1, {}), kAppend);
-    node.receive(3, 9, RequestVoteResult{true, false});
-    EXPECT_EQ(node.group().term(), Term{2});
-    EXPECT_EQ(node.group().state(), GroupState::follower);
+    HandDriven node = leader();
+    const Term term = node.group().term();
+    node.receive(3, term.value() + 9, RequestVoteResult{true, false});
+    EXPECT_EQ(node.group().term(), term);
+    EXPECT_EQ(node.group().state(), GroupState::leader);
 }
 
 TEST(EngineTraps, WhatTheEngineWouldNotCheckIsRefused) {
