@@ -10,6 +10,9 @@ using amqp::ReplyCode;
 
 namespace {
 
+/// The flags of a content header without any.
+constexpr ByteView kNoProperties("\0\0", 2);
+
 /// Names the method in an error that has none yet.
 template <class M>
 AmqpError caused_by(AmqpError error) {
@@ -31,7 +34,16 @@ void CoreState::perform(Perform& command) {
     if (!channel || deferred(*channel, command)) return;
     const auto run = [&]<class M>(const M& method) {
         Done done;
-        if constexpr (requires { topology(*channel, method); })
+        if constexpr (std::is_same_v<M, amqp::BasicReturn>) {
+            // A publish that its lane refuses, as what it would be answered with. What route() looks at comes first.
+            const MessageParts parts{method.exchange, method.routing_key, kNoProperties};
+            if (!route(*channel, *MessageBuilder::build(pool_, parts, {}))) return;
+            done = AmqpError{
+                static_cast<ReplyCode>(method.reply_code),
+                method.reply_text,
+                amqp::BasicPublish::kClassId,
+                amqp::BasicPublish::kMethodId};
+        } else if constexpr (requires { topology(*channel, method); })
             done = topology(*channel, method);
         else if constexpr (requires { basic(*channel, method); })
             done = basic(*channel, method);

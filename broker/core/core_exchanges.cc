@@ -29,9 +29,9 @@ Done CoreState::topology(ChannelState& channel, const amqp::ExchangeDeclare& met
         return error;
     }
     if (name.empty()) return default_exchange_refused();
-    if (!exchange && name.starts_with("amq.")) return reserved_name("exchange", name);
     const Done right = check_right(session, Right::configure, "exchange", name);
     if (right.has_error()) return right;
+    if (!exchange && name.starts_with("amq.")) return reserved_name("exchange", name);
     if (!exchange) return make_exchange(channel, method, name);
     const Done same = check_equivalent(*exchange, method, vhost.name());
     if (same.has_error()) return same;
@@ -113,11 +113,11 @@ Done CoreState::bind_or_unbind(ChannelState& channel, const BindingRequest& requ
     SessionState& session = *channel.session;
     VirtualHost& vhost = *session.vhost;
     const char* const kind = request.to_queue ? "queue" : "exchange";
-    if (request.source.empty() || (!request.to_queue && request.destination.empty())) {
-        return default_exchange_refused();
-    }
-    const Done write = check_right(session, Right::write, kind, request.destination);
+    const bool to_default = !request.to_queue && request.destination.empty();
+    const Done write = check_right(
+        session, Right::write, kind, to_default ? ByteView("amq.default") : request.destination);
     if (write.has_error()) return write;
+    if (to_default || request.source.empty()) return default_exchange_refused();
     const Done read = check_right(session, Right::read, "exchange", request.source);
     if (read.has_error()) return read;
     Exchange* const source = vhost.find_exchange(request.source);

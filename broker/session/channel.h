@@ -1,11 +1,6 @@
 // Channel: the lane's side of one AMQP channel. Frames of the client become commands, effects of the core become frames.
 #pragma once
 
-#include <cstdint>
-#include <memory>
-#include <unordered_map>
-#include <vector>
-
 #include "broker/core/effect.h"
 #include "broker/session/confirm_tracker.h"
 #include "broker/session/delivery_encoder.h"
@@ -13,6 +8,11 @@
 #include "broker/session/tag_map.h"
 #include "protocol/amqp/command_assembler.h"
 #include "protocol/amqp/fast_path.h"
+
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
 
 namespace lvt::broker {
 
@@ -49,8 +49,7 @@ public:
         closing_by_broker,  // channel.close has gone to the client, everything but close-ok is ignored
     };
 
-    Channel(SessionContext& session, std::uint16_t number)
-        : session_(session), number_(number) {}
+    Channel(SessionContext& session, std::uint16_t number) : session_(session), number_(number) {}
     Channel(const Channel&) = delete;
     Channel& operator=(const Channel&) = delete;
 
@@ -118,8 +117,9 @@ private:
     amqp::AmqpResult<void> on_method(amqp::Method&& method);
     amqp::AmqpResult<void> on_content_header(const amqp::AssemblyStep& step);
     amqp::AmqpResult<void> finish_publish();
-    amqp::AmqpResult<void> check_publish(
-        const amqp::PropertiesScan& scan, std::uint64_t body_size) const;
+    amqp::AmqpResult<void> check_size(std::uint64_t body_size) const;
+    /// The core looks at the client's rights first, and fails the channel for these or for `error`.
+    void refuse_publish(ByteView exchange, ByteView routing_key, amqp::AmqpError error);
     void emit_publish(MessagePtr message, bool mandatory);
     amqp::AmqpResult<void> consume(amqp::BasicConsume&& method);
     void cancel(amqp::BasicCancel&& method);
@@ -160,6 +160,8 @@ private:
     MessageBuilder builder_;
     /// Why the message being assembled is refused, told when all of it has come.
     std::unique_ptr<amqp::AmqpError> refusal_;
+    /// It is refused for its size, which counts before its sender's rights.
+    bool too_large_ = false;
 
     bool confirming_ = false;
     /// basic.qos: for consumers to come, and for the channel.

@@ -21,7 +21,7 @@ AmqpError publish_error(ReplyCode code, Bytes text) {
         code, std::move(text), amqp::BasicPublish::kClassId, amqp::BasicPublish::kMethodId};
 }
 
-/// check_publish has accepted it.
+/// check_publish_properties has accepted it.
 std::optional<std::uint64_t> expiration_of(const amqp::PropertiesScan& scan) {
     if (!scan.has(amqp::property::kExpiration)) return std::nullopt;
     return std::get<std::uint64_t>(parse_expiration(scan.expiration));
@@ -31,8 +31,13 @@ std::optional<std::uint64_t> expiration_of(const amqp::PropertiesScan& scan) {
 
 AmqpResult<void> Channel::on_publish(const amqp::FusedPublish& publish) {
     if (publish.immediate) return publish_error(ReplyCode::not_implemented, "immediate=true");
-    auto checked = check_publish(publish.scan, publish.body.size());
-    if (checked.has_error()) return checked;
+    auto fits = check_size(publish.body.size());
+    if (fits.has_error()) return fits;
+    auto checked = check_publish_properties(publish.scan, session_.user, session_.impersonator);
+    if (checked.has_error()) {
+        refuse_publish(publish.exchange, publish.routing_key, std::move(checked).error());
+        return {};
+    }
     const MessageParts parts{
         publish.exchange,
         publish.routing_key,
@@ -52,7 +57,10 @@ AmqpResult<void> Channel::on_content_header(const amqp::AssemblyStep& step) {
     const ByteView properties = step.properties.bytes();
     const auto scan = amqp::scan_properties(properties);
     ASSERT(scan);
-    auto checked = check_publish(*scan, step.body_size);
+    auto checked = check_size(step.body_size);
+    too_large_ = checked.has_error();
+    if (!too_large_)
+        checked = check_publish_properties(*scan, session_.user, session_.impersonator);
     if (checked.has_error()) {
         refusal_ = std::make_unique<AmqpError>(std::move(checked).error());
     } else {
@@ -71,22 +79,34 @@ AmqpResult<void> Channel::on_content_header(const amqp::AssemblyStep& step) {
 }
 
 AmqpResult<void> Channel::finish_publish() {
-    if (const auto refusal = std::move(refusal_)) return std::move(*refusal);
-    emit_publish(builder_.finish(), std::get<amqp::BasicPublish>(assembler_.method()).mandatory);
+    const auto& method = std::get<amqp::BasicPublish>(assembler_.method());
+    if (const auto refusal = std::move(refusal_)) {
+        if (too_large_) return std::move(*refusal);
+        refuse_publish(method.exchange, method.routing_key, std::move(*refusal));
+        return {};
+    }
+    emit_publish(builder_.finish(), method.mandatory);
     return {};
 }
 
-AmqpResult<void> Channel::check_publish(
-    const amqp::PropertiesScan& scan, std::uint64_t body_size) const {
-    if (body_size > session_.options.max_message_size) {
-        return publish_error(
-            ReplyCode::precondition_failed,
-            fmt::format(
-                "message size {} is larger than configured max size {}",
-                body_size,
-                session_.options.max_message_size));
-    }
-    return check_publish_properties(scan, session_.user, session_.impersonator);
+AmqpResult<void> Channel::check_size(std::uint64_t body_size) const {
+    if (body_size <= session_.options.max_message_size) return {};
+    return publish_error(
+        ReplyCode::precondition_failed,
+        fmt::format(
+            "message size {} is larger than configured max size {}",
+            body_size,
+            session_.options.max_message_size));
+}
+
+void Channel::refuse_publish(ByteView exchange, ByteView routing_key, AmqpError error) {
+    amqp::BasicReturn refused;
+    refused.reply_code = static_cast<std::uint16_t>(error.code);
+    refused.reply_text = std::move(error.text);
+    refused.exchange = Bytes(exchange);
+    refused.routing_key = Bytes(routing_key);
+    session_.commands.emplace_back(
+        Perform{session_.id, id(), std::make_unique<amqp::Method>(std::move(refused))});
 }
 
 void Channel::emit_publish(MessagePtr message, bool mandatory) {

@@ -95,6 +95,12 @@ private:
             told.append(publish->message->head()).append(publish->message->body());
             told += std::to_string(publish->publish_seqno);
         } else if (const auto* const perform = std::get_if<Perform>(&command)) {
+            // A refused publish never goes out as this, and its text may be longer than a frame holds.
+            if (const auto* const refused = std::get_if<amqp::BasicReturn>(perform->method.get())) {
+                told.append(refused->exchange).append(refused->routing_key);
+                told.append(refused->reply_text);
+                return;
+            }
             amqp::encode_method_frame(told, perform->channel.value(), *perform->method);
         } else if (const auto* const consume = std::get_if<Consume>(&command)) {
             amqp::encode_method_frame(told, consume->channel.value(), *consume->method);
