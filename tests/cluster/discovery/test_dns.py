@@ -21,7 +21,7 @@ class TestDns(Case):
         until(lambda: "ok" in probe.ask("list"), "dnsmasq answers")
 
     def node(self, *settings, number=1, **named):
-        return self.probe("dns", [f"dns.servers.1=127.0.0.1:{self.port}", "dns.timeout=300",
+        return self.probe("dns", [f"dns.servers.1=127.0.0.1:{self.port}",
                                   *("dns." + setting for setting in settings)], number, **named)
 
     def test_addresses_are_called_by_their_ptr_records(self):
@@ -88,7 +88,8 @@ class TestDns(Case):
         self.start("--address=/seed.test/10.1.2.9")
         self.server.send_signal(signal.SIGSTOP)
         self.addCleanup(self.server.send_signal, signal.SIGCONT)
-        self.assert_fails(self.node("hostname=seed.test").ask("list"), "transient", "Timeout")
+        impatient = self.node("hostname=seed.test", "timeout=300")
+        self.assert_fails(impatient.ask("list"), "transient", "Timeout")
         patient = self.node("hostname=seed.test", "timeout=60000")
         patient.send("list")
         until(lambda: patient.has_logged("asking for A"), "it asks")

@@ -127,17 +127,17 @@ class TestEtcd(EtcdCase):
         self.assertNotIn("leases", self.call("/v3/kv/lease/leases"))
 
     def test_the_lock_of_a_dead_node_is_free(self):
-        first, second = self.node(1, "etcd.lock_timeout=1"), self.node(2, "etcd.lock_timeout=200")
+        first, second = self.node(1, "etcd.lock_timeout=10"), self.node(2, "etcd.lock_timeout=400")
         first.do("lock")
         first.kill()
-        second.do("lock")  # when the lease of 1 + 15 s has ended
+        second.do("lock")  # when the lease of 10 + 15 s has ended
 
     def test_waiting_for_the_lock_ends(self):
         first, second = self.node(1), self.node(2, "etcd.lock_wait_time=1")
         first.do("lock")
         self.assert_fails(second.ask("lock"), "transient", "/v3/lock/lock")
         first.do("unlock")
-        second.do("lock")
+        until(lambda: "ok" in second.ask("lock"), "the second gets it")
 
     def test_cancel_ends_a_wait_and_leaves_the_way_out_open(self):
         first, second = self.node(1), self.node(2)
