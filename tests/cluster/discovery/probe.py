@@ -32,7 +32,8 @@ class Probe:
     """One node's mechanism. `settings` is without "cluster_formation."."""
 
     def __init__(self, backend, settings=(), number=1, environment=None, arguments=()):
-        self.log = []
+        # A file, not a pipe: what was logged before an answer is there when the answer is.
+        self._log = tempfile.NamedTemporaryFile(prefix="leveret-probe-")
         self._answers = queue.Queue()
         words = ["--id", f"id-{number}", "--name", f"rabbit@node{number}", "--host",
                  f"node{number}", "--port", str(25672 + number), *arguments]
@@ -41,21 +42,19 @@ class Probe:
         clean = {name: value for name, value in os.environ.items()
                  if "proxy" not in name.lower() and not name.startswith(("AWS_", "CONSUL_", "K8S_"))}
         self._process = subprocess.Popen(
-            [PROBE, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            [PROBE, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log,
             text=True, bufsize=1, env={**clean, **(environment or {})})
-        self._threads = [threading.Thread(target=self._read_answers, daemon=True),
-                         threading.Thread(target=self._read_log, daemon=True)]
-        for thread in self._threads:
-            thread.start()
+        self._thread = threading.Thread(target=self._read_answers, daemon=True)
+        self._thread.start()
 
     def _read_answers(self):
         for line in self._process.stdout:
             self._answers.put(json.loads(line))
         self._answers.put(None)
 
-    def _read_log(self):
-        for line in self._process.stderr:
-            self.log.append(line.rstrip("\n"))
+    @property
+    def log(self):
+        return Path(self._log.name).read_text(errors="replace").splitlines()
 
     def send(self, command):
         try:
@@ -67,8 +66,7 @@ class Probe:
         answer = self._answers.get(timeout=WATCHDOG_S)
         if answer is None:
             code = self._process.wait()
-            self._threads[1].join()
-            raise Refused(self.log[-1] if self.log else "", code)
+            raise Refused((self.log or [""])[-1], code)
         return answer
 
     def ask(self, command):
@@ -102,9 +100,8 @@ class Probe:
             except subprocess.TimeoutExpired:
                 self.kill()
                 raise
-        for thread in self._threads:
-            thread.join()
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+        self._thread.join()
+        for stream in (self._process.stdin, self._process.stdout, self._log):
             try:
                 stream.close()
             except BrokenPipeError:
