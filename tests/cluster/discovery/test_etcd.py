@@ -28,7 +28,8 @@ class EtcdCase(Case):
             "--listen-peer-urls", f"http://127.0.0.1:{peer}",
             "--initial-advertise-peer-urls", f"http://127.0.0.1:{peer}",
             "--initial-cluster", f"default=http://127.0.0.1:{peer}",
-            "--log-level=error", *options]
+            "--log-level=error",
+            "--bcrypt-cost=4", *options]  # logins cost little: a busy machine takes seconds else
         self.etcd = self.process(self.etcd_words)
         until(self.is_up, "etcd answers")
 
