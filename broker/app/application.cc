@@ -5,11 +5,11 @@
 #include <chrono>
 
 #include "broker/app/broker_control.h"
-#include "broker/management/definitions.h"
 #include "broker/app/durable_storage.h"
 #include "broker/app/management_server.h"
 #include "broker/app/prometheus_server.h"
 #include "broker/config/text_file.h"
+#include "broker/management/definitions.h"
 #include "protocol/base/assert.h"
 
 namespace lvt::broker {
@@ -259,7 +259,8 @@ Result<void> Application::open_control() {
             options_.on_stop_requested,
             [this](std::function<void()> done) { stop_app(std::move(done)); },
             [this] { return start_app(); },
-            [this] { return tls_ ? tls_->certificates() : std::vector<TlsCertificate>{}; }});
+            [this] { return tls_ ? tls_->certificates() : std::vector<TlsCertificate>{}; },
+            [this](OwnedFd socket) { management_->adopt_owner(std::move(socket)); }});
     if (control.has_error()) return control.error();
     control_ = std::move(*control);
     return {};
@@ -281,7 +282,7 @@ void Application::run() {
     const std::lock_guard lock(mutex_);
     running_ = true;
     core_thread_->loop().post([this] { accept_connections(); });
-    management_->start([this](Error error) { fail(std::move(error)); });
+    management_->start(control_ != nullptr, [this](Error error) { fail(std::move(error)); });
     if (!prometheus_) return;
     prometheus_->start(
         {options_.config, *core_, *core_thread_, *watch_, clock_, log_,
@@ -386,7 +387,7 @@ std::string Application::prometheus_listener() const {
     return prometheus_ ? prometheus_->name() : std::string();
 }
 
-std::vector<std::string> Application::http_listeners() const { return management_->names(); }
+std::vector<std::string> Application::http_listeners() const { return management_->urls(); }
 
 bool Application::failed() const {
     const std::lock_guard lock(mutex_);
@@ -399,7 +400,7 @@ void Application::stop() {
         if (!std::exchange(running_, false)) return;
     }
     if (prometheus_) prometheus_->stop();
-    management_->close_listener();
+    management_->close_listeners();
     if (!failed()) stop_gracefully();
     if (handshakes_) handshakes_->stop_and_join();
     for (const auto& lane : lanes_) lane->stop_when_drained();

@@ -53,7 +53,7 @@ public:
     const std::vector<std::shared_ptr<Listener>>& listeners() const { return listeners_; }
     /// Where Prometheus finds the metrics: "127.0.0.1:15692"; empty: nowhere.
     std::string prometheus_listener() const;
-    /// Where the HTTP API listens: "127.0.0.1:15672".
+    /// Where the HTTP API listens: "http://127.0.0.1:15672".
     std::vector<std::string> http_listeners() const;
     /// True once something has ended it for good.
     bool failed() const;

@@ -151,11 +151,13 @@ Result<std::unique_ptr<BrokerControl>> BrokerControl::open(
     ResourceWatch& watch, const std::vector<std::shared_ptr<Listener>>& listeners, LogSink& log,
     ControlHooks hooks) {
     std::unique_ptr<BrokerControl> control(new BrokerControl);
+    auto speaks_http = std::move(hooks.speaks_http);
     control->handler_ =
         std::make_unique<Handler>(
             config, core, thread, clock, watch, listeners, log, std::move(hooks));
     Result<std::unique_ptr<ControlServer>> server = ControlServer::listen(
-        thread.loop().context(), config.data_dir, *control->handler_, log);
+        thread.loop().context(), config.data_dir, *control->handler_, log,
+        std::move(speaks_http));
     if (server.has_error()) return server.error();
     control->handler_->server = std::move(*server);
     return control;

@@ -13,6 +13,7 @@
 #include "broker/net/core_thread.h"
 #include "broker/net/listener.h"
 #include "broker/net/tls_context.h"
+#include "protocol/base/owned_fd.h"
 #include "protocol/base/result.h"
 
 namespace lvt::broker {
@@ -25,6 +26,8 @@ struct ControlHooks {
     std::function<Result<void>()> start_app;
     /// That clients are shown.
     std::function<std::vector<TlsCertificate>()> certificates;
+    /// Takes a client of the control socket that speaks HTTP.
+    std::function<void(OwnedFd)> speaks_http;
 };
 
 class BrokerControl {

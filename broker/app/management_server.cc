@@ -41,15 +41,26 @@ ManagementServer::ManagementServer(Parts parts)
 
 Result<std::unique_ptr<ManagementServer>> ManagementServer::bind(Parts parts) {
     std::unique_ptr<ManagementServer> server(new ManagementServer(parts));
-    const auto& wanted = parts.config.management.listener;
-    if (!wanted) return server;
-    Result<std::shared_ptr<Listener>> listener =
-        Listener::bind({wanted->host, wanted->port, 1024}, parts.loop, parts.clock, parts.log);
+    const ManagementConfig& config = parts.config.management;
+    LVT_TRY(server->bind(config.listener, false));
+    LVT_TRY(server->bind(config.tls_listener, true));
+    if (!config.tls_listener) return server;
+    Result<std::shared_ptr<TlsContext>> tls = TlsContext::load(config.tls, parts.clock, parts.log);
+    if (tls.has_error()) return tls.error();
+    server->tls_ = std::move(*tls);
+    return server;
+}
+
+Result<void> ManagementServer::bind(const std::optional<ListenAddress>& address, bool tls) {
+    if (!address) return {};
+    Result<std::shared_ptr<Listener>> listener = Listener::bind(
+        {address->host, address->port, 1024, tls}, parts_.loop, parts_.clock, parts_.log);
     if (listener.has_error())
         return Error{
-            ErrorKind::invalid, fmt::format("management.tcp.port: {}", listener.error().message)};
-    server->listener_ = std::move(*listener);
-    return server;
+            ErrorKind::invalid,
+            fmt::format("management.{}.port: {}", tls ? "ssl" : "tcp", listener.error().message)};
+    listeners_.push_back(std::move(*listener));
+    return {};
 }
 
 ManagementServer::~ManagementServer() { stop(); }
@@ -61,32 +72,6 @@ void ManagementServer::open(ResourceWatch& watch, Hooks hooks) {
     slices_ = std::make_unique<SliceQueue>(
         [&thread](std::function<void()> slice) { thread.loop().post(std::move(slice)); });
     thread.set_inner_lane([this](EffectBatch& batch) { caller_->on_effects(batch); });
-    const auto facts = [this, &watch, hooks = std::move(hooks)] {
-        NodeFacts facts;
-        for (const auto& listener : parts_.amqp_listeners)
-            facts.listeners.push_back(
-                listening_at(listener->name(), listener->tls() ? "amqp/ssl" : "amqp"));
-        if (listener_) facts.listeners.push_back(listening_at(listener_->name(), "http"));
-        if (const std::string name = hooks.prometheus_listener(); !name.empty())
-            facts.listeners.push_back(listening_at(name, "http/prometheus"));
-        facts.pid = ::getpid();
-        facts.uptime_ms =
-            static_cast<std::uint64_t>((parts_.clock.now().monotonic - started_).count());
-        facts.memory_bytes = anonymous_memory_bytes();
-        facts.memory_limit_bytes = watch.memory_limit_bytes();
-        const Result<Volume> volume = volume_of(parts_.config.data_dir);
-        facts.disk_free_bytes = volume.has_value() ? volume->free_bytes : 0;
-        facts.disk_free_limit_bytes = watch.disk_free_limit_bytes();
-        facts.files_open = open_files();
-        facts.files_max = open_files_max();
-        facts.processors = std::max(1u, std::thread::hardware_concurrency());
-        facts.memory_alarm = watch.alarm().memory;
-        facts.disk_alarm = watch.alarm().disk;
-        facts.accepts_clients = hooks.accepts_clients();
-        for (const TlsCertificate& one : hooks.certificates())
-            facts.certificates.push_back({one.file.string(), one.not_after});
-        return facts;
-    };
     api_ = std::make_unique<ManagementApi>(
         Api{api_options(parts_.config),
             parts_.core,
@@ -99,29 +84,81 @@ void ManagementServer::open(ResourceWatch& watch, Hooks hooks) {
             [&thread](AdminRequest request, std::function<void(AdminReply)> done) {
                 thread.administer(std::move(request), std::move(done));
             },
-            facts});
+            [this, &watch, hooks = std::move(hooks)] { return node_facts(watch, hooks); }});
     http::ServerOptions options;
     options.body_bytes_max = parts_.config.management.body_bytes_max;
     server_ = std::make_unique<http::Server>(parts_.loop.context(), options, *api_);
+    owners_server_ = std::make_unique<http::Server>(parts_.loop.context(), options, *api_);
 }
 
-void ManagementServer::start(FatalHandler on_fatal) {
-    if (!listener_) return;
-    parts_.loop.post([this] { listener_->start([this](int fd) { accept(fd); }); });
+NodeFacts ManagementServer::node_facts(const ResourceWatch& watch, const Hooks& hooks) const {
+    NodeFacts facts;
+    for (const auto& listener : parts_.amqp_listeners)
+        facts.listeners.push_back(
+            listening_at(listener->name(), listener->tls() ? "amqp/ssl" : "amqp"));
+    for (const auto& listener : listeners_)
+        facts.listeners.push_back(
+            listening_at(listener->name(), listener->tls() ? "https" : "http"));
+    if (const std::string name = hooks.prometheus_listener(); !name.empty())
+        facts.listeners.push_back(listening_at(name, "http/prometheus"));
+    facts.pid = ::getpid();
+    facts.uptime_ms = static_cast<std::uint64_t>((parts_.clock.now().monotonic - started_).count());
+    facts.memory_bytes = anonymous_memory_bytes();
+    facts.memory_limit_bytes = watch.memory_limit_bytes();
+    const Result<Volume> volume = volume_of(parts_.config.data_dir);
+    facts.disk_free_bytes = volume.has_value() ? volume->free_bytes : 0;
+    facts.disk_free_limit_bytes = watch.disk_free_limit_bytes();
+    facts.files_open = open_files();
+    facts.files_max = open_files_max();
+    facts.processors = std::max(1u, std::thread::hardware_concurrency());
+    facts.memory_alarm = watch.alarm().memory;
+    facts.disk_alarm = watch.alarm().disk;
+    facts.accepts_clients = hooks.accepts_clients();
+    for (const TlsCertificate& one : hooks.certificates())
+        facts.certificates.push_back({one.file.string(), one.not_after});
+    if (!tls_) return facts;
+    for (const TlsCertificate& one : tls_->certificates())
+        facts.certificates.push_back({one.file.string(), one.not_after});
+    return facts;
+}
+
+void ManagementServer::start(bool by_control_socket, FatalHandler on_fatal) {
+    if (listeners_.empty() && !by_control_socket) return;
+    parts_.loop.post([this] {
+        for (const auto& listener : listeners_)
+            listener->start([this, from = listener.get()](int fd) { accept(*from, fd); });
+    });
     thread_ = std::thread([this, on_fatal = std::move(on_fatal)] {
         run_guarded(parts_.loop, on_fatal);
-        listener_->close();
+        for (const auto& listener : listeners_) listener->close();
         server_->close();
+        owners_server_->close();
     });
 }
 
-void ManagementServer::accept(int fd) {
+void ManagementServer::accept(const Listener& listener, int fd) {
+    OwnedFd socket(fd);
+    SslPtr session = listener.tls() ? tls_->new_session() : nullptr;
+    if (listener.tls() && !session) return;
     const SocketEnd remote = remote_end(fd);
-    server_->adopt(fd, {host_and_port(remote.address, remote.port), remote.loopback, false});
+    server_->adopt(
+        socket.release(),
+        {host_and_port(remote.address, remote.port), remote.loopback, false},
+        session.release());
 }
 
-void ManagementServer::close_listener() {
-    if (listener_) parts_.loop.post([listener = listener_] { listener->close(); });
+void ManagementServer::adopt_owner(OwnedFd socket) {
+    // What is posted must be copyable.
+    auto shared = std::make_shared<OwnedFd>(std::move(socket));
+    parts_.loop.post([this, shared] {
+        owners_server_->adopt(shared->release(), {"control socket", true, true});
+    });
+}
+
+void ManagementServer::close_listeners() {
+    parts_.loop.post([listeners = listeners_] {
+        for (const auto& listener : listeners) listener->close();
+    });
 }
 
 void ManagementServer::stop() {
@@ -129,9 +166,10 @@ void ManagementServer::stop() {
     if (thread_.joinable()) thread_.join();
 }
 
-std::vector<std::string> ManagementServer::names() const {
+std::vector<std::string> ManagementServer::urls() const {
     std::vector<std::string> out;
-    if (listener_) out.push_back(listener_->name());
+    for (const auto& listener : listeners_)
+        out.push_back((listener->tls() ? "https://" : "http://") + listener->name());
     return out;
 }
 

@@ -7,11 +7,13 @@
 #include "broker/net/core_thread.h"
 #include "broker/net/listener.h"
 #include "broker/net/tls_context.h"
+#include "protocol/base/owned_fd.h"
 #include "protocol/base/random.h"
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,6 +23,7 @@ namespace lvt::broker {
 class AmqpCaller;
 class ManagementApi;
 class SliceQueue;
+struct NodeFacts;
 
 }  // namespace lvt::broker
 
@@ -60,28 +63,36 @@ public:
 
     /// Before the core's thread starts: the API acts as a client on the core's inner lane.
     void open(ResourceWatch& watch, Hooks hooks);
-    /// Starts the thread and accepts.
-    void start(FatalHandler on_fatal);
+    /// Starts the thread and accepts; nothing where nobody can come: by no listener, and not `by_control_socket`.
+    void start(bool by_control_socket, FatalHandler on_fatal);
+    /// Any thread: serves who has come by the control socket and may do everything.
+    void adopt_owner(OwnedFd socket);
     /// Any thread: nothing is accepted any more.
-    void close_listener();
+    void close_listeners();
     /// Ends the thread.
     void stop();
 
-    /// "127.0.0.1:15672"; none where nothing listens.
-    std::vector<std::string> names() const;
+    /// "http://127.0.0.1:15672", "https://[::]:15671"; none where nothing listens.
+    std::vector<std::string> urls() const;
 
 private:
     explicit ManagementServer(Parts parts);
-    void accept(int fd);
+    Result<void> bind(const std::optional<ListenAddress>& address, bool tls);
+    NodeFacts node_facts(const ResourceWatch& watch, const Hooks& hooks) const;
+    void accept(const Listener& listener, int fd);
 
     Parts parts_;
     Milliseconds started_;
     SystemRandom random_;
-    std::shared_ptr<Listener> listener_;
+    std::vector<std::shared_ptr<Listener>> listeners_;
+    /// Null where no listener wants it.
+    std::shared_ptr<TlsContext> tls_;
     std::unique_ptr<AmqpCaller> caller_;
     std::unique_ptr<SliceQueue> slices_;
     std::unique_ptr<ManagementApi> api_;
     std::unique_ptr<http::Server> server_;
+    /// Of the control socket: strangers do not take its places.
+    std::unique_ptr<http::Server> owners_server_;
     std::thread thread_;
 };
 

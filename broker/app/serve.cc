@@ -69,8 +69,8 @@ void announce(const Application& application) {
         fmt::print("listening {}://{}\n", listener->tls() ? "amqps" : "amqp", listener->name());
     if (const std::string name = application.prometheus_listener(); !name.empty())
         fmt::print("listening prometheus://{}\n", name);
-    for (const std::string& name : application.http_listeners())
-        fmt::print("listening http://{}\n", name);
+    for (const std::string& url : application.http_listeners())
+        fmt::print("listening {}\n", url);
     fmt::print("Server startup complete; 0 plugins started.\n");
     std::fflush(stdout);
     notify_service_manager("READY=1");

@@ -1,6 +1,7 @@
 #include "broker/auth/password_hash.h"
 
 #include "protocol/base/assert.h"
+#include "protocol/base/base64.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -47,21 +48,11 @@ Bytes salted_digest(const Algorithm& algorithm, ByteView password, ByteView salt
     return Bytes(salt) + Bytes(reinterpret_cast<const char*>(digest), size);
 }
 
-Bytes base64(ByteView bytes) {
-    Bytes out((bytes.size() + 2) / 3 * 4 + 1, '\0');
-    const int size = EVP_EncodeBlock(
-        reinterpret_cast<unsigned char*>(out.data()),
-        octets(bytes),
-        static_cast<int>(bytes.size()));
-    out.resize(static_cast<std::size_t>(size));
-    return out;
-}
-
 }  // namespace
 
 Bytes hash_password(ByteView password, ByteView salt) {
     ASSERT(salt.size() == kSaltBytes);
-    return base64(salted_digest(kAlgorithms[0], password, salt));
+    return base64_encoded(salted_digest(kAlgorithms[0], password, salt));
 }
 
 bool verify_password(ByteView password, ByteView hash) {

@@ -95,6 +95,14 @@ constexpr IdleKey kIdle[] = {
     {"management.http_log_dir", kOutputs},
     {"management.disable_basic_auth", "it is the only login there is"},
     {"management.tcp.compress", "answers are not compressed"},
+    {"management.ssl.compress", "answers are not compressed"},
+    {"management.ssl.idle_timeout", kTimes},
+    {"management.ssl.inactivity_timeout", kTimes},
+    {"management.ssl.request_timeout", kTimes},
+    {"management.ssl.max_keepalive", kTimes},
+    {"management.ssl.client_renegotiation", kTlsAlways},
+    {"management.ssl.secure_renegotiate", kTlsAlways},
+    {"management.ssl.honor_ecc_order", kTlsAlways},
     {"management.tcp.*", kTimes},
     {"mnesia_table_loading_retry_timeout", kStore},
     {"mnesia_table_loading_retry_limit", kStore},
@@ -164,7 +172,7 @@ constexpr std::string_view kTracing[] = {"event_exchange.*", "message_intercepto
 
 constexpr LaterPart kLater[] = {
     {"trust in another form", "PEM files of ssl_options are read and nothing else", kTrust},
-    {"the rest of the HTTP API", "it is served by management.tcp.port alone", kManagement},
+    {"the rest of the HTTP API", "management.tcp.* and management.ssl.* serve it", kManagement},
     {"metrics over TLS and with a login", "prometheus.tcp.port serves them", kPrometheus},
     {"clustering", "the node runs alone", kClustering},
     {"definitions from elsewhere", "only load_definitions is imported", kDefinitions},

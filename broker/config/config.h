@@ -104,6 +104,9 @@ struct PrometheusConfig {
 struct ManagementConfig {
     /// Nothing: no port is opened.
     std::optional<ListenAddress> listener;
+    std::optional<ListenAddress> tls_listener;
+    /// Of tls_listener.
+    TlsConfig tls;
     /// In front of /api; "" or "/rabbit".
     std::string path_prefix;
     /// Origins whose pages may call; "*" stands for all.

@@ -220,6 +220,7 @@ std::span<const KeyRule> key_rules() {
     static const std::vector<KeyRule> kAll = [] {
         std::vector<KeyRule> all(std::begin(kRules), std::end(kRules));
         for (const KeyRule& rule : security_key_rules()) all.push_back(rule);
+        for (const KeyRule& rule : tls_key_rules()) all.push_back(rule);
         for (const KeyRule& rule : prometheus_key_rules()) all.push_back(rule);
         for (const KeyRule& rule : management_key_rules()) all.push_back(rule);
         return all;

@@ -30,14 +30,23 @@ struct ByNumber {
     }
 };
 
+/// A TlsConfig on its way.
+struct TlsDraft {
+    TlsConfig config = {};
+    std::map<std::string, TlsIdentity, ByNumber> sni_hosts = {};
+    std::map<std::string, std::string, ByNumber> ciphers = {};
+    std::set<std::string> versions = {};
+};
+/// Takes it out of the draft.
+[[nodiscard]] TlsConfig finished(TlsDraft& draft);
+
 /// A Config on its way: what several keys together decide.
 struct Draft {
     Config config;
     std::map<std::string, ListenAddress> listeners;      // by key
     std::map<std::string, ListenAddress> tls_listeners;  // by key
-    std::map<std::string, TlsIdentity, ByNumber> sni_hosts;
-    std::map<std::string, std::string, ByNumber> ciphers;
-    std::set<std::string> tls_versions;
+    TlsDraft tls;
+    TlsDraft management_tls = {.config = {.key = "management.ssl"}};
     std::set<std::string> mechanisms;
     std::map<std::string, Network, ByNumber> proxy_trusted;
     std::set<std::string> loopback_users;
@@ -53,6 +62,8 @@ struct Draft {
     std::string prometheus_ip;
     std::optional<std::uint16_t> management_port;
     std::string management_ip;
+    std::optional<std::uint16_t> management_tls_port;
+    std::string management_tls_ip;
     std::map<std::string, std::string> cors_origins;  // by key
     std::optional<LogLevel> log_level;
     std::string log_dir;
@@ -85,6 +96,8 @@ struct KeyRule {
 [[nodiscard]] std::span<const KeyRule> key_rules();
 /// Those of security, which are among them.
 [[nodiscard]] std::span<const KeyRule> security_key_rules();
+/// Those of TLS, for every kind of listener.
+[[nodiscard]] std::span<const KeyRule> tls_key_rules();
 /// Those of the metrics' listener.
 [[nodiscard]] std::span<const KeyRule> prometheus_key_rules();
 /// Those of the HTTP API.

@@ -134,7 +134,7 @@ private:
         if (sources_.ephemeral && given.level != Level::set && given.level != Level::fallback &&
             (rule.group == Group::listeners || rule.group == Group::tls_listeners ||
              key == "data_dir" || key.starts_with("management.tcp.") ||
-             key.starts_with("prometheus.tcp.")))
+             key.starts_with("management.ssl.") || key.starts_with("prometheus.tcp.")))
             return {};
         displace(rule, given.level);
         const Expected expected = rule.take(draft_, name, given.value);
@@ -227,16 +227,8 @@ private:
     Result<void> finish_security() {
         for (auto& [key, address] : draft_.tls_listeners)
             config().tls_listeners.push_back(address);
-        TlsConfig& tls = config().tls;
-        for (auto& [number, host] : draft_.sni_hosts) {
-            host.prefix = fmt::format("sni_hosts.{}.", number);
-            tls.sni_hosts.push_back(std::move(host));
-        }
-        for (auto& [number, cipher] : draft_.ciphers) tls.ciphers.push_back(std::move(cipher));
-        if (!draft_.tls_versions.empty()) {
-            tls.tls_1_2 = draft_.tls_versions.contains("tlsv1.2");
-            tls.tls_1_3 = draft_.tls_versions.contains("tlsv1.3");
-        }
+        const TlsConfig& tls = config().tls = finished(draft_.tls);
+        const TlsConfig& http_tls = config().management.tls = finished(draft_.management_tls);
         // Offered in this order, whatever the keys' one is: clients take the first that they know.
         if (!draft_.mechanisms.empty()) config().auth_mechanisms.clear();
         for (const char* one : {"AMQPLAIN", "PLAIN", "EXTERNAL"})
@@ -254,8 +246,9 @@ private:
             warn(
                 "auth_mechanisms: EXTERNAL lets nobody in without "
                 "ssl_options.verify = verify_peer");
-        if (config().tls_listeners.empty()) return {};
-        const std::string fault = fault_of(tls);
+        std::string fault;
+        if (!config().tls_listeners.empty()) fault = fault_of(tls);
+        if (fault.empty() && draft_.management_tls_port) fault = fault_of(http_tls);
         if (!fault.empty()) return Error{ErrorKind::invalid, fault};
         return {};
     }
@@ -277,11 +270,15 @@ private:
     void finish_management() {
         ManagementConfig& management = config().management;
         for (auto& [key, origin] : draft_.cors_origins) management.cors_origins.push_back(origin);
-        if (!draft_.management_port) return;
         const std::string everywhere = sources_.ephemeral ? "127.0.0.1" : "::";
-        management.listener = {
-            draft_.management_ip.empty() ? everywhere : draft_.management_ip,
-            *draft_.management_port};
+        const auto address = [&](const std::string& ip, std::uint16_t port) {
+            return ListenAddress{ip.empty() ? everywhere : ip, port};
+        };
+        if (draft_.management_port)
+            management.listener = address(draft_.management_ip, *draft_.management_port);
+        if (draft_.management_tls_port)
+            management.tls_listener =
+                address(draft_.management_tls_ip, *draft_.management_tls_port);
     }
 
     void finish_limits() {

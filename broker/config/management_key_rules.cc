@@ -53,6 +53,16 @@ const KeyRule kRules[] = {
      [](Draft& d, const std::string&, const std::string& value) {
          return take_address(value, d.management_ip);
      }},
+    {"management.ssl.port",
+     nullptr,
+     [](Draft& d, const std::string&, const std::string& value) {
+         return take_port(value, d.management_tls_port);
+     }},
+    {"management.ssl.ip",
+     nullptr,
+     [](Draft& d, const std::string&, const std::string& value) {
+         return take_address(value, d.management_tls_ip);
+     }},
     {"management.path_prefix",
      nullptr,
      [](Draft& d, const std::string&, const std::string& value) {

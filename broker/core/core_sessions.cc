@@ -34,10 +34,12 @@ void CoreState::perform(Login& command) {
     LoginRequest& request = *command.request;
     const User* const user = topology_.find_user(request.user);
     LoginDecided decided{command.session};
+    // Whom the broker belongs to acts in nobody's name.
+    const bool owner = request.internal && request.user.empty();
     // A user that is not there costs as much as a wrong password.
     const bool proved =
         request.internal || request.by_certificate
-            ? user != nullptr
+            ? user != nullptr || owner
             : verify_password(request.password, user ? user->password_hash : Bytes());
     if (!proved) {
         decided.reason = request.by_certificate ? "there is no such user" : "invalid credentials";
@@ -47,6 +49,7 @@ void CoreState::perform(Login& command) {
     } else {
         decided.accepted = true;
         decided.impersonator =
+            user &&
             std::find(user->tags.begin(), user->tags.end(), "impersonator") != user->tags.end();
         auto& slots = sessions_[lane_];
         if (slots.size() <= command.session.slot) slots.resize(command.session.slot + 1);
@@ -64,7 +67,8 @@ void CoreState::perform(Login& command) {
         session->internal = request.internal;
         slots[command.session.slot] = std::move(session);
     }
-    ++(decided.accepted ? stats_.auth_attempts_succeeded : stats_.auth_attempts_failed);
+    if (!request.internal)
+        ++(decided.accepted ? stats_.auth_attempts_succeeded : stats_.auth_attempts_failed);
     effects(lane_).push_back(std::move(decided));
 }
 
@@ -73,6 +77,8 @@ void CoreState::perform(OpenVhost& command) {
     SessionState* const session = find_session(lane_, command.session);
     if (!session) return;
     const auto refuse = [&](ReplyCode code, Bytes text) {
+        // What is on its way behind this command has no virtual host to work in.
+        session->closing = true;
         effects(lane_).push_back(SessionFailed{
             session->id,
             AmqpError{
@@ -89,7 +95,8 @@ void CoreState::perform(OpenVhost& command) {
     const Done limits = check_connection_limits(*session, *vhost);
     if (limits.has_error()) return refuse(limits.error().code, limits.error().text);
     const User* const user = topology_.find_user(session->user);
-    if (!user || !user->permissions.contains(request.vhost)) {
+    const bool owner = session->internal && session->user.empty();
+    if (!owner && (!user || !user->permissions.contains(request.vhost))) {
         return refuse(
             ReplyCode::not_allowed,
             fmt::format(

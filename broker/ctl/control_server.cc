@@ -10,6 +10,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <sys/socket.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <set>
@@ -45,8 +46,14 @@ class ControlServer::State : public std::enable_shared_from_this<State> {
 public:
     class Session;
 
-    State(asio::io_context& io, Protocol::acceptor acceptor, ControlHandler& handler, LogSink& log)
-        : io_(io), acceptor_(std::move(acceptor)), handler_(&handler), log_(log) {}
+    State(
+        asio::io_context& io, Protocol::acceptor acceptor, ControlHandler& handler, LogSink& log,
+        SpeaksHttp speaks_http)
+        : speaks_http(std::move(speaks_http)),
+          io_(io),
+          acceptor_(std::move(acceptor)),
+          handler_(&handler),
+          log_(log) {}
 
     void accept();
     void close();
@@ -55,6 +62,8 @@ public:
     ControlHandler* handler() const { return handler_; }
     asio::io_context& io() { return io_; }
     void forget(const std::shared_ptr<Session>& session) { sessions_.erase(session); }
+
+    const SpeaksHttp speaks_http;
 
 private:
     bool admits(int socket) const;
@@ -75,6 +84,28 @@ public:
     Session(std::shared_ptr<State> server, Protocol::socket socket)
         : server_(std::move(server)), socket_(std::move(socket)) {}
 
+    /// Looks which language it is.
+    void start() {
+        socket_.async_wait(
+            Protocol::socket::wait_read,
+            [self = shared_from_this()](boost::system::error_code error) {
+                if (error) return self->end();
+                char first = 0;
+                const ssize_t seen =
+                    ::recv(self->socket_.native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT);
+                if (seen != 1 || first < 'A' || first > 'Z' || !self->server_->speaks_http)
+                    return self->read();
+                self->server_->speaks_http(OwnedFd(self->socket_.release(error)));
+                self->server_->forget(self);
+            });
+    }
+
+    void close() {
+        boost::system::error_code ignored;
+        socket_.close(ignored);
+    }
+
+private:
     void read() {
         asio::async_read_until(
             socket_,
@@ -86,12 +117,6 @@ public:
             });
     }
 
-    void close() {
-        boost::system::error_code ignored;
-        socket_.close(ignored);
-    }
-
-private:
     void perform(std::size_t size) {
         boost::system::error_code error;
         const json::value request = json::parse(input_.substr(0, size), error);
@@ -141,7 +166,7 @@ void ControlServer::State::accept() {
                 self->admits(socket.native_handle())) {
                 auto session = std::make_shared<Session>(self, std::move(socket));
                 self->sessions_.insert(session);
-                session->read();
+                session->start();
             }
             self->accept();
         });
@@ -168,7 +193,7 @@ void ControlServer::State::close() {
 
 Result<std::unique_ptr<ControlServer>> ControlServer::listen(
     asio::io_context& io, const std::filesystem::path& data_dir, ControlHandler& handler,
-    LogSink& log) {
+    LogSink& log, SpeaksHttp speaks_http) {
     Result<OwnedFd> socket = listen_control_socket(data_dir);
     if (socket.has_error()) return std::move(socket).error();
     Protocol::acceptor acceptor{io};
@@ -176,7 +201,8 @@ Result<std::unique_ptr<ControlServer>> ControlServer::listen(
     acceptor.assign(Protocol{}, socket->get(), error);
     if (error) return Error{ErrorKind::io, "control socket: " + error.message()};
     socket->release();
-    auto state = std::make_shared<State>(io, std::move(acceptor), handler, log);
+    auto state =
+        std::make_shared<State>(io, std::move(acceptor), handler, log, std::move(speaks_http));
     state->data_dir = data_dir;
     state->accept();
     return std::unique_ptr<ControlServer>{new ControlServer{std::move(state)}};

@@ -2,10 +2,11 @@
 //
 // One request is one line of JSON, {"verb": "list_queues", "args": {...}}; its answer is one line, {"ok": VALUE} or
 // {"error": TEXT, "code": EXIT_CODE}. A connection may send several requests, one after the other. Only the broker's own user and
-// root are served.
+// root are served. Who begins with a capital letter instead of a brace speaks HTTP (GET, PUT, ...), and is handed on.
 #pragma once
 
 #include "protocol/base/log_sink.h"
+#include "protocol/base/owned_fd.h"
 #include "protocol/base/result.h"
 
 #include <boost/asio/io_context.hpp>
@@ -63,10 +64,14 @@ public:
 
 class ControlServer {
 public:
+    /// Takes the connection of a client that speaks HTTP and may do everything; not a byte of it has been read.
+    using SpeaksHttp = std::function<void(OwnedFd socket)>;
+
     /// Binds and listens; replaces a socket that a dead broker left behind. `handler` and `log` must outlive it. Accepts once `io` runs.
+    /// `speaks_http` may be null: such clients are told that they make no sense.
     [[nodiscard]] static Result<std::unique_ptr<ControlServer>> listen(
         boost::asio::io_context& io, const std::filesystem::path& data_dir, ControlHandler& handler,
-        LogSink& log);
+        LogSink& log, SpeaksHttp speaks_http = nullptr);
 
     /// Closes everything and removes the socket. On the io_context's thread, or when it does not run.
     ~ControlServer();

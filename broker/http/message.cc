@@ -5,14 +5,22 @@
 
 namespace lvt::http {
 
-std::string_view Request::header(std::string_view name) const {
+bool is_same_name(std::string_view left, std::string_view right) {
     const auto same = [](char a, char b) {
         return std::tolower(static_cast<unsigned char>(a)) ==
                std::tolower(static_cast<unsigned char>(b));
     };
+    return std::equal(left.begin(), left.end(), right.begin(), right.end(), same);
+}
+
+std::string_view Request::header(std::string_view name) const {
     for (const auto& [key, value] : headers)
-        if (std::equal(key.begin(), key.end(), name.begin(), name.end(), same)) return value;
+        if (is_same_name(key, name)) return value;
     return {};
+}
+
+void Handler::admit(Request /*head*/, std::function<void()> /*proceed*/, Respond refuse) {
+    refuse([] { return Response{413, {}, {}, {}}; });
 }
 
 }  // namespace lvt::http

@@ -13,6 +13,9 @@ enum class Verb : unsigned char { get, head, put, post, del, options, other };
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
+/// Names of headers are the same whatever the case of their letters.
+[[nodiscard]] bool is_same_name(std::string_view left, std::string_view right);
+
 struct Request {
     Verb verb = Verb::get;
     /// Path and query as they came, still encoded.
@@ -26,7 +29,7 @@ struct Request {
     /// It came in by a way that is open to the broker's own user alone: nobody has to log in.
     bool trusted = false;
 
-    /// Whatever the case of its letters; empty where there is none.
+    /// Empty where there is none.
     std::string_view header(std::string_view name) const;
 };
 
@@ -47,6 +50,9 @@ using Respond = std::function<void(MakeResponse)>;
 class Handler {
 public:
     virtual ~Handler() = default;
+    /// Asked before a long body is read: `head` is the request without it. One of the two is called, on any thread, once. Unless told
+    /// otherwise nobody may send one.
+    virtual void admit(Request head, std::function<void()> proceed, Respond refuse);
     virtual void handle(Request request, Respond respond) = 0;
 };
 

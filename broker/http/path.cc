@@ -1,6 +1,7 @@
 #include "broker/http/path.h"
 
-#include <openssl/evp.h>
+#include "broker/http/message.h"
+#include "protocol/base/base64.h"
 
 #include <algorithm>
 #include <cctype>
@@ -124,39 +125,11 @@ std::optional<Router::Match> Router::match(std::string_view target) const {
 
 std::optional<Credentials> basic_credentials(std::string_view authorization) {
     constexpr std::string_view kScheme = "basic ";
-    if (authorization.size() < kScheme.size()) return std::nullopt;
-    for (std::size_t i = 0; i < kScheme.size(); ++i)
-        if (std::tolower(static_cast<unsigned char>(authorization[i])) != kScheme[i])
-            return std::nullopt;
+    if (!is_same_name(authorization.substr(0, kScheme.size()), kScheme)) return std::nullopt;
     const auto pair = base64_decoded(authorization.substr(kScheme.size()));
     const std::size_t colon = pair ? pair->find(':') : std::string::npos;
     if (colon == std::string::npos) return std::nullopt;
     return Credentials{pair->substr(0, colon), pair->substr(colon + 1)};
-}
-
-std::optional<std::string> base64_decoded(std::string_view text) {
-    while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())))
-        text.remove_suffix(1);
-    if (text.size() % 4 != 0) return std::nullopt;
-    std::string out(text.size() / 4 * 3, '\0');
-    const int size = EVP_DecodeBlock(
-        reinterpret_cast<unsigned char*>(out.data()),
-        reinterpret_cast<const unsigned char*>(text.data()),
-        static_cast<int>(text.size()));
-    if (size < 0) return std::nullopt;
-    const auto padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-    out.resize(static_cast<std::size_t>(size - padding));
-    return out;
-}
-
-std::string base64_encoded(std::string_view octets) {
-    std::string out((octets.size() + 2) / 3 * 4 + 1, '\0');
-    const int size = EVP_EncodeBlock(
-        reinterpret_cast<unsigned char*>(out.data()),
-        reinterpret_cast<const unsigned char*>(octets.data()),
-        static_cast<int>(octets.size()));
-    out.resize(static_cast<std::size_t>(size));
-    return out;
 }
 
 }  // namespace lvt::http

@@ -59,8 +59,4 @@ struct Credentials {
 /// Of an Authorization header of the Basic kind (RFC 7617).
 std::optional<Credentials> basic_credentials(std::string_view authorization);
 
-/// Nothing where it is not base64.
-std::optional<std::string> base64_decoded(std::string_view text);
-std::string base64_encoded(std::string_view octets);
-
 }  // namespace lvt::http

@@ -3,6 +3,7 @@
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -10,11 +11,14 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <list>
 #include <optional>
+#include <type_traits>
 
 namespace lvt::http {
 
@@ -24,7 +28,13 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 using Protocol = asio::generic::stream_protocol;
 using boost::system::error_code;
+using Plain = beast::basic_stream<Protocol>;
+using Encrypted = asio::ssl::stream<Plain>;
 
+/// How long a client that was refused may take to hear it, and what it may say meanwhile.
+constexpr std::chrono::seconds kLeaveTimeout{5};
+constexpr std::size_t kForgottenBytesMax = 1024 * 1024;
+constexpr std::size_t kForgottenAtOnce = 16 * 1024;
 constexpr const char* kTooLong =
     R"({"error":"bad_request","reason":"Exceeded HTTP request body size limit"})";
 
@@ -58,13 +68,19 @@ bool is_malformed(const error_code& error) {
 /// Everything that handlers of the io_context hold on to.
 class Server::State : public std::enable_shared_from_this<State> {
 public:
-    class Session;
+    /// One client.
+    class Session {
+    public:
+        virtual ~Session() = default;
+        /// The operation under way fails.
+        virtual void close() = 0;
+    };
     using Sessions = std::list<std::shared_ptr<Session>>;
 
     State(asio::io_context& io, ServerOptions options, Handler& handler)
         : io(io), options(options), handler(&handler) {}
 
-    void adopt(int fd, Peer peer);
+    void adopt(int fd, Peer peer, ssl_st* tls);
     void close();
 
     asio::io_context& io;
@@ -73,32 +89,56 @@ public:
     Handler* handler;
     /// Those that wait for a request, the longest first; then those that have one in hand.
     Sessions sessions;
-};
-
-/// One client: reads a request, hands it on, writes the answer, reads the next.
-class Server::State::Session : public std::enable_shared_from_this<Session> {
-public:
-    Session(std::shared_ptr<State> server, Protocol::socket socket, Peer peer)
-        : server_(std::move(server)), stream_(std::move(socket)), peer_(std::move(peer)) {}
-
-    void start(Sessions::iterator place) {
-        place_ = place;
-        read();
-    }
-    /// The operation under way fails.
-    void close() { stream_.close(); }
 
 private:
+    template <class Connected>
+    void begin(std::shared_ptr<Connected> session);
+};
+
+namespace {
+
+/// Reads a request, hands it on, writes the answer, reads the next. `Stream`: Plain or Encrypted.
+template <class Stream, class State>
+class StreamSession final : public State::Session,
+                            public std::enable_shared_from_this<StreamSession<Stream, State>> {
+public:
+    static constexpr bool kEncrypted = std::is_same_v<Stream, Encrypted>;
+
+    StreamSession(std::shared_ptr<State> server, Stream stream, Peer peer)
+        : server_(std::move(server)), stream_(std::move(stream)), peer_(std::move(peer)) {}
+
+    void start(typename State::Sessions::iterator place) {
+        place_ = place;
+        if constexpr (kEncrypted) {
+            socket().expires_after(server_->options.header_timeout);
+            stream_.async_handshake(
+                asio::ssl::stream_base::server,
+                [self = this->shared_from_this()](error_code error) {
+                    error ? self->cut() : self->read();
+                });
+        } else {
+            read();
+        }
+    }
+    void close() override { socket().close(); }
+
+private:
+    Plain& socket() { return beast::get_lowest_layer(stream_); }
+    const Plain& socket() const { return beast::get_lowest_layer(stream_); }
+
     void read() {
         parser_.emplace();
         parser_->header_limit(server_->options.header_bytes_max);
         parser_->body_limit(server_->options.body_bytes_max);
-        stream_.expires_after(server_->options.header_timeout);
+        socket().expires_after(server_->options.header_timeout);
         beast::http::async_read_header(
-            stream_, buffer_, *parser_, [self = shared_from_this()](error_code error, std::size_t) {
+            stream_,
+            buffer_,
+            *parser_,
+            [self = this->shared_from_this()](error_code error, std::size_t) {
                 if (error) return self->refuse(error);
                 self->busy();
-                self->read_body();
+                self->ask_for_admission();
             });
     }
 
@@ -107,12 +147,33 @@ private:
         if (place_) server_->sessions.splice(server_->sessions.end(), server_->sessions, *place_);
     }
 
+    void ask_for_admission() {
+        const bool is_long = parser_->chunked() || parser_->content_length().value_or(0) >
+                                                       server_->options.unasked_body_bytes_max;
+        if (!is_long) return read_body();
+        if (!server_->handler) return cut();
+        socket().expires_never();
+        server_->handler->admit(
+            request_of(parser_->get()),
+            [self = this->shared_from_this()] {
+                asio::post(self->stream_.get_executor(), [self] { self->read_body(); });
+            },
+            [self = this->shared_from_this()](MakeResponse make) {
+                asio::post(self->stream_.get_executor(), [self, make = std::move(make)] {
+                    self->refuse(make());
+                });
+            });
+    }
+
     void read_body() {
-        stream_.expires_after(server_->options.body_timeout);
+        socket().expires_after(server_->options.body_timeout);
         if (beast::iequals(parser_->get()[beast::http::field::expect], "100-continue"))
             return ask_for_body();
         beast::http::async_read(
-            stream_, buffer_, *parser_, [self = shared_from_this()](error_code error, std::size_t) {
+            stream_,
+            buffer_,
+            *parser_,
+            [self = this->shared_from_this()](error_code error, std::size_t) {
                 if (error) return self->refuse(error);
                 self->perform();
             });
@@ -123,30 +184,38 @@ private:
         const auto interim = std::make_shared<Interim>(beast::http::status::continue_, 11);
         parser_->get().erase(beast::http::field::expect);
         beast::http::async_write(
-            stream_, *interim, [self = shared_from_this(), interim](error_code error, std::size_t) {
-                if (error) return self->end();
+            stream_,
+            *interim,
+            [self = this->shared_from_this(), interim](error_code error, std::size_t) {
+                if (error) return self->cut();
                 self->read_body();
             });
+    }
+
+    template <class Message>
+    Request request_of(const Message& message) const {
+        Request request;
+        request.verb = verb_of(message.method());
+        request.target = std::string(message.target());
+        for (const auto& field : message)
+            request.headers.emplace_back(field.name_string(), field.value());
+        request.peer = peer_.name;
+        request.loopback = peer_.loopback;
+        request.trusted = peer_.trusted;
+        return request;
     }
 
     void perform() {
         auto message = parser_->release();
         keep_alive_ = message.keep_alive();
         version_ = message.version();
-        Request request;
-        request.verb = verb_of(message.method());
+        Request request = request_of(message);
         head_only_ = request.verb == Verb::head;
-        request.target = std::string(message.target());
-        for (const auto& field : message)
-            request.headers.emplace_back(field.name_string(), field.value());
         request.body = std::move(message.body());
-        request.peer = peer_.name;
-        request.loopback = peer_.loopback;
-        request.trusted = peer_.trusted;
-        stream_.expires_never();
-        if (!server_->handler) return end();
+        socket().expires_never();
+        if (!server_->handler) return cut();
         server_->handler->handle(
-            std::move(request), [self = shared_from_this()](MakeResponse make) {
+            std::move(request), [self = this->shared_from_this()](MakeResponse make) {
                 asio::post(self->stream_.get_executor(), [self, make = std::move(make)] {
                     self->write(make());
                 });
@@ -163,37 +232,68 @@ private:
         // A 204 has no length (RFC 9110 8.6).
         if (response.status != 204) message_.content_length(response.body.size());
         if (!head_only_) message_.body() = std::move(response.body);
-        stream_.expires_after(server_->options.body_timeout);
+        socket().expires_after(server_->options.body_timeout);
         beast::http::async_write(
-            stream_, message_, [self = shared_from_this()](error_code error, std::size_t) {
+            stream_, message_, [self = this->shared_from_this()](error_code error, std::size_t) {
                 self->message_ = {};
-                if (error || !self->keep_alive_) return self->end();
+                if (error) return self->cut();
+                if (!self->keep_alive_) return self->leave();
                 self->read();
             });
     }
 
     /// Too long, too slow, or no HTTP.
     void refuse(error_code error) {
-        keep_alive_ = false;
         if (error == beast::http::error::body_limit)
-            return write({413, {}, "application/json", kTooLong});
-        if (error == beast::http::error::header_limit) return write({431, {}, {}, {}});
-        if (is_malformed(error)) return write({400, {}, {}, {}});
-        end();
+            return refuse(Response{413, {}, "application/json", kTooLong});
+        if (error == beast::http::error::header_limit) return refuse(Response{431, {}, {}, {}});
+        if (is_malformed(error)) return refuse(Response{400, {}, {}, {}});
+        cut();
+    }
+    /// The rest of the request is not wanted.
+    void refuse(Response response) {
+        keep_alive_ = false;
+        write(std::move(response));
     }
 
-    void end() {
-        ::shutdown(stream_.socket().native_handle(), SHUT_RDWR);
-        stream_.close();
+    /// Says that it is over, and waits for the client to hear it: to close while there is something to read would take the answer back.
+    void leave() {
+        socket().expires_after(kLeaveTimeout);
+        if constexpr (kEncrypted) {
+            stream_.async_shutdown(
+                [self = this->shared_from_this()](error_code) { self->drain(); });
+        } else {
+            drain();
+        }
+    }
+    void drain() {
+        error_code error;
+        if (socket().socket().is_open())
+            socket().socket().shutdown(asio::socket_base::shutdown_send, error);
+        read_and_forget(kForgottenBytesMax);
+    }
+    void read_and_forget(std::size_t bytes_max) {
+        if (bytes_max == 0) return cut();
+        buffer_.clear();
+        socket().async_read_some(
+            buffer_.prepare(std::min(bytes_max, kForgottenAtOnce)),
+            [self = this->shared_from_this(), bytes_max](error_code error, std::size_t bytes) {
+                error ? self->cut() : self->read_and_forget(bytes_max - bytes);
+            });
+    }
+
+    void cut() {
+        if (socket().socket().is_open()) ::shutdown(socket().socket().native_handle(), SHUT_RDWR);
+        socket().close();
         if (place_ && server_->handler) server_->sessions.erase(*place_);
         place_.reset();
     }
 
     std::shared_ptr<State> server_;
-    beast::basic_stream<Protocol> stream_;
+    Stream stream_;
     Peer peer_;
     /// In the list of all; nothing once it is not there any more.
-    std::optional<Sessions::iterator> place_;
+    std::optional<typename State::Sessions::iterator> place_;
     beast::flat_buffer buffer_;
     std::optional<beast::http::request_parser<beast::http::string_body>> parser_;
     beast::http::response<beast::http::string_body> message_;
@@ -202,7 +302,17 @@ private:
     unsigned version_ = 11;
 };
 
-void Server::State::adopt(int fd, Peer peer) {
+}  // namespace
+
+template <class Connected>
+void Server::State::begin(std::shared_ptr<Connected> session) {
+    // Its own end takes it out of the list.
+    if (sessions.size() >= options.connections_max) sessions.front()->close();
+    sessions.push_back(session);
+    session->start(std::prev(sessions.end()));
+}
+
+void Server::State::adopt(int fd, Peer peer, ssl_st* tls) {
     sockaddr_storage address{};
     socklen_t size = sizeof address;
     ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
@@ -211,13 +321,17 @@ void Server::State::adopt(int fd, Peer peer) {
     socket.assign(Protocol(address.ss_family, 0), fd, error);
     if (error || !handler) {
         if (!socket.is_open()) ::close(fd);
+        ::SSL_free(tls);
         return;
     }
-    // Its own end takes it out of the list.
-    if (sessions.size() >= options.connections_max) sessions.front()->close();
-    sessions.push_back(
-        std::make_shared<Session>(shared_from_this(), std::move(socket), std::move(peer)));
-    sessions.back()->start(std::prev(sessions.end()));
+    Plain plain(std::move(socket));
+    if (tls) {
+        begin(std::make_shared<StreamSession<Encrypted, State>>(
+            shared_from_this(), Encrypted(std::move(plain), tls), std::move(peer)));
+    } else {
+        begin(std::make_shared<StreamSession<Plain, State>>(
+            shared_from_this(), std::move(plain), std::move(peer)));
+    }
 }
 
 void Server::State::close() {
@@ -229,7 +343,7 @@ void Server::State::close() {
 Server::Server(asio::io_context& io, ServerOptions options, Handler& handler)
     : state_(std::make_shared<State>(io, options, handler)) {}
 Server::~Server() { close(); }
-void Server::adopt(int fd, Peer peer) { state_->adopt(fd, std::move(peer)); }
+void Server::adopt(int fd, Peer peer, ssl_st* tls) { state_->adopt(fd, std::move(peer), tls); }
 void Server::close() { state_->close(); }
 
 }  // namespace lvt::http

@@ -11,6 +11,7 @@
 #include "protocol/base/random.h"
 
 #include <functional>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -64,6 +65,12 @@ struct ApiOptions {
     unsigned cors_max_age_s = 1800;
 };
 
+/// Logins since they were last forgotten.
+struct AuthAttempts {
+    std::uint64_t succeeded = 0;
+    std::uint64_t failed = 0;
+};
+
 /// All of it must outlive the API and what it has begun. The functions are called on the core's thread.
 struct Api {
     ApiOptions options;
@@ -77,6 +84,10 @@ struct Api {
     PostSlice post;
     std::function<void(AdminRequest, std::function<void(AdminReply)>)> administer;
     std::function<NodeFacts()> node_facts;
+    /// Over HTTP.
+    std::shared_ptr<AuthAttempts> attempts = std::make_shared<AuthAttempts>();
+    /// What the core had counted of AMQP when it was last to be forgotten.
+    std::shared_ptr<AuthAttempts> forgotten_amqp_attempts = std::make_shared<AuthAttempts>();
 };
 
 }  // namespace lvt::broker

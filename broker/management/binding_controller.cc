@@ -54,40 +54,31 @@ bool ends_exist(const CallPtr& call, const Ends& ends) {
 
 void list_bindings(const CallPtr& call) { answer_rows_of_vhosts<BindingSource>(call); }
 
+// Whether the ends are there does not matter to lists: those have no bindings.
+
 void list_queue_bindings(const CallPtr& call) {
-    if (!call->find_vhost()->find_queue(call->names[1])) return call->not_found();
     answer_rows_of_vhosts<BindingSource>(
         call, [name = Bytes(call->names[1])](const BindingRow& row) {
             return is_to_queue(row) && destination_of(row) == name;
         });
 }
 
-bool exchange_exists(const CallPtr& call, const Bytes& name) {
-    if (name.empty() || call->find_vhost()->find_exchange(name)) return true;
-    call->not_found();
-    return false;
-}
-
 void list_bindings_from(const CallPtr& call) {
     const Bytes name = exchange_name(call->names[1]);
-    if (!exchange_exists(call, name)) return;
     answer_rows_of_vhosts<BindingSource>(
         call, [name](const BindingRow& row) { return source_of(row) == name; });
 }
 
 void list_bindings_to(const CallPtr& call) {
     const Bytes name = exchange_name(call->names[1]);
-    if (!exchange_exists(call, name)) return;
     answer_rows_of_vhosts<BindingSource>(call, [name](const BindingRow& row) {
         return !is_to_queue(row) && destination_of(row) == name;
     });
 }
 
 void list_bindings_between(const CallPtr& call) {
-    const Ends ends(*call);
-    if (!ends_exist(call, ends)) return;
     answer_rows_of_vhosts<BindingSource>(
-        call, [ends](const BindingRow& row) { return ends.fit(row); });
+        call, [ends = Ends(*call)](const BindingRow& row) { return ends.fit(row); });
 }
 
 template <class ToQueue, class ToExchange>
@@ -109,6 +100,7 @@ amqp::Method method_between(const Ends& ends, Bytes routing_key, amqp::Table arg
 }
 
 void create_binding(const CallPtr& call) {
+    if (!call->may_enter(call->vhost)) return call->refuse("Access refused.");
     const Ends ends(*call);
     if (!ends_exist(call, ends)) return;
     auto arguments = call->table_field("arguments");
@@ -173,19 +165,16 @@ constexpr std::string_view kOne = "/bindings/{vhost}/e/{source}/{kind}/{destinat
 
 constexpr Endpoint kEndpoints[] = {
     {Verb::get, "/bindings", Access::manager, list_bindings},
-    {Verb::get, "/bindings/{vhost}", Access::visible_vhost, list_bindings},
-    {Verb::get, kBetween, Access::visible_vhost, list_bindings_between},
+    {Verb::get, "/bindings/{vhost}", Access::vhost, list_bindings},
+    {Verb::get, kBetween, Access::vhost, list_bindings_between},
     {Verb::post, kBetween, Access::vhost, create_binding},
-    {Verb::get, kOne, Access::visible_vhost, get_binding},
+    {Verb::get, kOne, Access::vhost, get_binding},
     {Verb::del, kOne, Access::vhost, delete_binding},
-    {Verb::get, "/queues/{vhost}/{queue}/bindings", Access::visible_vhost, list_queue_bindings},
-    {Verb::get,
-     "/exchanges/{vhost}/{exchange}/bindings/source",
-     Access::visible_vhost,
-     list_bindings_from},
+    {Verb::get, "/queues/{vhost}/{queue}/bindings", Access::vhost, list_queue_bindings},
+    {Verb::get, "/exchanges/{vhost}/{exchange}/bindings/source", Access::vhost, list_bindings_from},
     {Verb::get,
      "/exchanges/{vhost}/{exchange}/bindings/destination",
-     Access::visible_vhost,
+     Access::vhost,
      list_bindings_to},
 };
 

@@ -35,6 +35,15 @@ Visitor Visitor::of(const User& user) {
     return visitor;
 }
 
+Visitor Visitor::the_owner() {
+    Visitor visitor;
+    visitor.name = "owner of the broker";
+    visitor.tags = {"administrator"};
+    visitor.administrator = visitor.monitor = visitor.policymaker = visitor.manager = true;
+    visitor.owner = true;
+    return visitor;
+}
+
 json::object error_body(std::string_view error, std::string_view reason) {
     return {{"error", error}, {"reason", json_text(reason)}};
 }
@@ -50,6 +59,7 @@ Call::Call(const Api& api, http::Request request, http::Respond respond)
       respond_(std::move(respond)) {}
 
 bool Call::may_enter(ByteView vhost_name) const {
+    if (visitor.owner) return true;
     const User* const user = api.core.topology().find_user(visitor.name);
     return user && user->permissions.contains(vhost_name);
 }
@@ -105,6 +115,12 @@ void Call::text(std::string json) {
 
 void Call::fail(unsigned status, std::string_view error, std::string_view reason) {
     value(error_body(error, reason), status);
+}
+
+void Call::no_such_vhost() {
+    const bool makes = request.verb == http::Verb::put || request.verb == http::Verb::post;
+    if (makes) return fail(404, "not_found", "vhost_not_found");
+    not_found();
 }
 
 std::optional<Bytes> Call::text_field(std::string_view key) const {
@@ -172,7 +188,7 @@ void Call::administer(AdminRequest request, std::function<void(const AdminReply&
                 case AdminOutcome::no_such_user:
                     return self->bad_request("no_such_user");
                 case AdminOutcome::no_such_vhost:
-                    return self->fail(404, "not_found", "vhost_not_found");
+                    return self->no_such_vhost();
                 default:
                     return self->bad_request(reply.text);
             }
@@ -192,7 +208,8 @@ void Call::remove(MetadataCommand command) {
 }
 
 void Call::amqp(AmqpJob job, Tone tone, std::function<void(AmqpOutcome)> finished) {
-    job.user = visitor.name;
+    // The core knows the owner as who has no name.
+    if (!visitor.owner) job.user = visitor.name;
     if (job.vhost.empty()) job.vhost = vhost;
     api.caller.run(
         std::move(job),
@@ -204,8 +221,9 @@ void Call::amqp(AmqpJob job, Tone tone, std::function<void(AmqpOutcome)> finishe
                 case amqp::ReplyCode::not_found:
                     return self->fail(404, "not_found", plain ? error.text : error.reply_text());
                 case amqp::ReplyCode::access_refused:
-                case amqp::ReplyCode::not_allowed:
                     return self->refuse(plain ? Bytes("Access refused.") : error.reply_text());
+                case amqp::ReplyCode::not_allowed:  // of the virtual host
+                    return self->refuse("Access refused.");
                 default:
                     return self->bad_request(
                         plain

@@ -26,8 +26,11 @@ struct Visitor {
     bool monitor = false;
     bool policymaker = false;
     bool manager = false;
+    /// Whom the broker belongs to, by the control socket: no user, but every right.
+    bool owner = false;
 
     static Visitor of(const User& user);
+    static Visitor the_owner();
 };
 
 /// On the core's thread, but for what is said otherwise. Answered exactly once.
@@ -66,6 +69,8 @@ public:
     void refuse_login(std::string_view reason) { fail(401, "not_authorized", reason); }
     void refuse(std::string_view reason) { fail(401, "not_authorised", reason); }
     void not_found() { fail(404, "Object Not Found", "Not Found"); }
+    /// What is asked of a virtual host that is not there: only who would make something in it is told so.
+    void no_such_vhost();
     /// Any thread.
     void respond(http::MakeResponse make);
 

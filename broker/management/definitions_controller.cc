@@ -16,13 +16,13 @@ namespace {
 constexpr std::string_view kVhostLists[] = {
     "parameters", "policies", "queues", "exchanges", "bindings"};
 
-/// Keeps what belongs to the virtual host, whose name is left out.
-json::array of_vhost(json::array& all, ByteView vhost) {
+/// Keeps what belongs to the virtual host, whose name is left out where `anonymous`.
+json::array of_vhost(json::array& all, ByteView vhost, bool anonymous) {
     json::array out;
     for (json::value& one : all) {
         json::object& object = one.as_object();
         if (object.at("vhost").as_string() != std::string_view(vhost)) continue;
-        object.erase("vhost");
+        if (anonymous) object.erase("vhost");
         out.push_back(std::move(one));
     }
     return out;
@@ -40,7 +40,7 @@ void export_vhost(const CallPtr& call) {
     json::object file = write_definitions(call->api.core.topology(), call->api.options.version);
     json::object out{{"rabbit_version", call->api.options.version}};
     for (const std::string_view list : kVhostLists)
-        out[list] = of_vhost(file.at(list).as_array(), call->vhost);
+        out[list] = of_vhost(file.at(list).as_array(), call->vhost, list != "parameters");
     call->object(std::move(out));
 }
 

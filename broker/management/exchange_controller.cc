@@ -2,10 +2,10 @@
 #include "broker/core/expiration.h"
 #include "broker/core/publish_check.h"
 #include "broker/core/topology.h"
-#include "broker/http/path.h"
 #include "broker/management/fields.h"
 #include "broker/management/management_api.h"
 #include "broker/management/message_json.h"
+#include "protocol/base/base64.h"
 
 #include <algorithm>
 
@@ -83,7 +83,7 @@ std::optional<Bytes> payload_of(const CallPtr& call) {
         call->bad_request("Unsupported encoding. Please use string or base64.");
         return std::nullopt;
     }
-    auto decoded = http::base64_decoded(*payload);
+    auto decoded = base64_decoded(*payload);
     if (decoded) return Bytes(std::move(*decoded));
     call->bad_request("{not_base64,payload}");
     return std::nullopt;
@@ -126,6 +126,7 @@ MessagePtr message_of(const CallPtr& call) {
 }
 
 void publish(const CallPtr& call) {
+    if (!call->may_enter(call->vhost)) return call->refuse("Access refused.");
     if (!find_exchange(call)) return;
     if (!call->require({"routing_key", "properties", "payload", "payload_encoding"})) return;
     const NodeFacts facts = call->api.node_facts();
@@ -142,8 +143,8 @@ void publish(const CallPtr& call) {
 
 constexpr Endpoint kEndpoints[] = {
     {Verb::get, "/exchanges", Access::manager, list_exchanges},
-    {Verb::get, "/exchanges/{vhost}", Access::visible_vhost, list_exchanges},
-    {Verb::get, "/exchanges/{vhost}/{exchange}", Access::visible_vhost, get_exchange},
+    {Verb::get, "/exchanges/{vhost}", Access::vhost, list_exchanges},
+    {Verb::get, "/exchanges/{vhost}/{exchange}", Access::vhost, get_exchange},
     {Verb::put, "/exchanges/{vhost}/{exchange}", Access::vhost, put_exchange},
     {Verb::del, "/exchanges/{vhost}/{exchange}", Access::vhost, delete_exchange},
     {Verb::post, "/exchanges/{vhost}/{exchange}/publish", Access::vhost, publish},

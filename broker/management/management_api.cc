@@ -1,5 +1,6 @@
 #include "broker/management/management_api.h"
 
+#include "broker/http/multipart.h"
 #include "protocol/amqp/table.h"
 
 #include <boost/json/parse.hpp>
@@ -95,11 +96,24 @@ void ManagementApi::add(const Endpoint& endpoint) {
     paths_[known->second][endpoint.verb] = {&endpoint, place_of_vhost(endpoint.path)};
 }
 
-void ManagementApi::handle(http::Request request, http::Respond respond) {
+http::Respond ManagementApi::with_policy(
+    const http::Request& request, http::Respond respond) const {
     http::Headers headers = cors_headers(api_.options, request);
     headers.emplace_back("cache-control", "no-cache");
     headers.emplace_back("x-content-type-options", "nosniff");
-    respond = with_headers(std::move(respond), std::move(headers));
+    return with_headers(std::move(respond), std::move(headers));
+}
+
+void ManagementApi::admit(http::Request head, std::function<void()> proceed, http::Respond refuse) {
+    refuse = with_policy(head, std::move(refuse));
+    auto call = std::make_shared<Call>(api_, std::move(head), std::move(refuse));
+    api_.post([call = std::move(call), proceed = std::move(proceed)] {
+        if (authenticate(call)) proceed();
+    });
+}
+
+void ManagementApi::handle(http::Request request, http::Respond respond) {
+    respond = with_policy(request, std::move(respond));
     if (is_forged(api_.options, request))
         return respond(
             [] { return json_response(403, error_body("forbidden", "Cross-site request")); });
@@ -114,6 +128,9 @@ void ManagementApi::handle(http::Request request, http::Respond respond) {
     if (request.verb == http::Verb::options) {
         return respond([] { return http::Response{200, {}, {}, {}}; });
     }
+    // Browsers send definitions as a file of a form.
+    if (const std::string_view type = request.header("content-type"); http::is_form(type))
+        request.body = std::string(http::form_part(type, request.body, "file").value_or("{"));
     const http::Verb verb = request.verb == http::Verb::head ? http::Verb::get : request.verb;
     const auto found = path.find(verb);
     if (found == path.end()) {
@@ -150,10 +167,11 @@ void ManagementApi::begin(CallPtr call, const Choice& choice) {
     api_.post([call = std::move(call), fault = std::move(fault), choice] {
         const Endpoint& endpoint = *choice.endpoint;
         if (endpoint.access != Access::open) {
-            if (!authenticate(call) || !authorise(call, endpoint.access)) return;
+            if (!authenticate(call)) return;
+            ++call->api.attempts->succeeded;
+            if (!authorise(call, endpoint.access)) return;
         }
-        if (choice.vhost_place >= 0 && !call->find_vhost())
-            return call->fail(404, "not_found", "vhost_not_found");
+        if (choice.vhost_place >= 0 && !call->find_vhost()) return call->no_such_vhost();
         if (fault) return call->fail(400, fault->error, fault->reason);
         endpoint.run(call);
     });

@@ -13,14 +13,14 @@
 
 namespace lvt::broker {
 
-/// What a user needs for a call.
+/// What a user needs for a call: all but the first want a tag, which one or any; administrators have them all.
 enum class Access : unsigned char {
     open,           // no login
-    manager,        // any management tag
+    manager,        // any
     monitor,        // monitoring
     administrator,  // administrator
-    vhost,          // any management tag, and permissions in the virtual host
-    visible_vhost,  // as vhost; monitoring sees all
+    vhost,          // any, and permissions in the virtual host
+    visible_vhost,  // as vhost, or monitoring
     policymaker,    // policymaker, and permissions in the virtual host
 };
 
@@ -50,7 +50,9 @@ public:
     /// Must outlive what it has begun.
     explicit ManagementApi(Api api);
 
-    /// The server's thread.
+    // The server's thread.
+    /// Long bodies come from users who have logged in.
+    void admit(http::Request head, std::function<void()> proceed, http::Respond refuse) override;
     void handle(http::Request request, http::Respond respond) override;
 
 private:
@@ -62,6 +64,8 @@ private:
     using Path = std::map<http::Verb, Choice>;
 
     void add(const Endpoint& endpoint);
+    /// What every answer to this request says of itself.
+    http::Respond with_policy(const http::Request& request, http::Respond respond) const;
     bool handle_outside_api(std::string_view path, const http::Respond& respond) const;
     void begin(CallPtr call, const Choice& choice);
 

@@ -1,9 +1,9 @@
 #include "broker/management/message_json.h"
 
-#include "broker/http/path.h"
 #include "broker/management/json_values.h"
 #include "broker/management/table_json.h"
 #include "protocol/amqp/properties.h"
+#include "protocol/base/base64.h"
 
 #include <boost/json/array.hpp>
 #include <fmt/format.h>
@@ -100,7 +100,7 @@ json::object json_of(const GotMessage& got, const GetForm& form) {
         {"routing_key", json_text(message.routing_key())},
         {"message_count", got.message_count},
         {"properties", json_of_properties(amqp::Properties(message.properties()))},
-        {"payload", as_text ? std::move(text) : json::string(http::base64_encoded(shown))},
+        {"payload", as_text ? std::move(text) : json::string(base64_encoded(shown))},
         {"payload_encoding", as_text ? "string" : "base64"}};
 }
 

@@ -285,6 +285,42 @@ void list_feature_flags(const CallPtr& call) {
          feature_flag("virtual_host_metadata", "Descriptions and tags of virtual hosts")});
 }
 
+json::object attempts_json(std::string_view protocol, const AuthAttempts& attempts) {
+    return {
+        {"protocol", protocol},
+        {"auth_attempts", attempts.succeeded + attempts.failed},
+        {"auth_attempts_failed", attempts.failed},
+        {"auth_attempts_succeeded", attempts.succeeded}};
+}
+
+AuthAttempts amqp_attempts(const Call& call) {
+    const BrokerStats& stats = call.api.core.counters();
+    return {stats.auth_attempts_succeeded, stats.auth_attempts_failed};
+}
+
+void list_auth_attempts(const CallPtr& call) {
+    if (!is_this_node(call)) return;
+    AuthAttempts amqp = amqp_attempts(*call);
+    amqp.succeeded -= call->api.forgotten_amqp_attempts->succeeded;
+    amqp.failed -= call->api.forgotten_amqp_attempts->failed;
+    std::vector<json::object> rows;
+    rows.push_back(attempts_json("http", *call->api.attempts));
+    rows.push_back(attempts_json("amqp091", amqp));
+    call->list(std::move(rows));
+}
+
+/// Who tried from where is in the log alone, as it is with RabbitMQ unless told otherwise.
+void list_auth_attempts_by_source(const CallPtr& call) {
+    if (is_this_node(call)) call->list({});
+}
+
+void forget_auth_attempts(const CallPtr& call) {
+    if (!is_this_node(call)) return;
+    *call->api.attempts = {};
+    *call->api.forgotten_amqp_attempts = amqp_attempts(*call);
+    call->done(204);
+}
+
 /// Asked for what is so already, or has nothing to do here.
 void do_nothing(const CallPtr& call) { call->done(204); }
 
@@ -295,6 +331,10 @@ constexpr Endpoint kEndpoints[] = {
     {Verb::get, "/nodes/{node}/memory", Access::monitor, get_node_memory},
     {Verb::get, "/extensions", Access::manager, list_extensions},
     {Verb::get, "/auth", Access::open, get_auth},
+    {Verb::get, "/auth/attempts/{node}", Access::monitor, list_auth_attempts},
+    {Verb::del, "/auth/attempts/{node}", Access::monitor, forget_auth_attempts},
+    {Verb::get, "/auth/attempts/{node}/source", Access::monitor, list_auth_attempts_by_source},
+    {Verb::del, "/auth/attempts/{node}/source", Access::monitor, forget_auth_attempts},
     {Verb::get, "/feature-flags", Access::administrator, list_feature_flags},
     {Verb::put, "/feature-flags/{flag}/enable", Access::administrator, do_nothing},
     {Verb::del, "/reset", Access::administrator, do_nothing},

@@ -84,7 +84,7 @@ void get_permission(const CallPtr& call) {
 /// Null and told where there is none: a change of what does not exist is a bad request.
 const User* changed_user(const CallPtr& call) {
     const User* const user = call->api.core.topology().find_user(call->names[1]);
-    if (!user) call->bad_request("no_such_user");
+    if (!user) call->bad_request("vhost_or_user_not_found");
     return user;
 }
 

@@ -178,13 +178,13 @@ constexpr std::string_view kParameter = "/parameters/{component}/{vhost}/{parame
 
 constexpr Endpoint kEndpoints[] = {
     {Verb::get, "/policies", Access::manager, list_policies<false>},
-    {Verb::get, "/policies/{vhost}", Access::visible_vhost, list_policies<false>},
-    {Verb::get, kOne, Access::visible_vhost, get_policy<false>},
+    {Verb::get, "/policies/{vhost}", Access::vhost, list_policies<false>},
+    {Verb::get, kOne, kPolicies, get_policy<false>},
     {Verb::put, kOne, kPolicies, put_policy<false>},
     {Verb::del, kOne, kPolicies, delete_policy<false>},
     {Verb::get, "/operator-policies", Access::manager, list_policies<true>},
-    {Verb::get, "/operator-policies/{vhost}", Access::visible_vhost, list_policies<true>},
-    {Verb::get, kOneOfOperator, Access::visible_vhost, get_policy<true>},
+    {Verb::get, "/operator-policies/{vhost}", Access::vhost, list_policies<true>},
+    {Verb::get, kOneOfOperator, Access::administrator, get_policy<true>},
     {Verb::put, kOneOfOperator, Access::administrator, put_policy<true>},
     {Verb::del, kOneOfOperator, Access::administrator, delete_policy<true>},
     {Verb::get, "/parameters", kPolicies, list_parameters},

@@ -81,6 +81,7 @@ bool read_ack_mode(ByteView mode, AmqpJob& job) {
 }
 
 void get_messages(const CallPtr& call) {
+    if (!call->may_enter(call->vhost)) return call->refuse("Access refused.");
     if (!find_queue(call) || !call->require({"count", "encoding"})) return;
     Bytes mode = call->text_field("ackmode").value_or("");
     // Clients of old say it so.
@@ -120,13 +121,13 @@ void act_on_queue(const CallPtr& call) {
 
 constexpr Endpoint kEndpoints[] = {
     {Verb::get, "/queues", Access::manager, list_queues},
-    {Verb::get, "/queues/{vhost}", Access::visible_vhost, list_queues},
-    {Verb::get, "/queues/{vhost}/{queue}", Access::visible_vhost, get_queue},
+    {Verb::get, "/queues/{vhost}", Access::vhost, list_queues},
+    {Verb::get, "/queues/{vhost}/{queue}", Access::vhost, get_queue},
     {Verb::put, "/queues/{vhost}/{queue}", Access::vhost, put_queue},
     {Verb::del, "/queues/{vhost}/{queue}", Access::vhost, delete_queue},
     {Verb::del, "/queues/{vhost}/{queue}/contents", Access::vhost, purge_queue},
     {Verb::post, "/queues/{vhost}/{queue}/get", Access::vhost, get_messages},
-    {Verb::post, "/queues/{vhost}/{queue}/actions", Access::vhost, act_on_queue},
+    {Verb::post, "/queues/{vhost}/{queue}/actions", Access::administrator, act_on_queue},
 };
 
 }  // namespace

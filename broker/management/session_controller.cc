@@ -9,6 +9,8 @@ using http::Verb;
 
 namespace {
 
+constexpr const char* kNotForYou = "User not authorised to access object";
+
 const SessionState& session_of(const SessionState& session) { return session; }
 const SessionState& session_of(const ChannelState& channel) { return *channel.session; }
 
@@ -47,7 +49,7 @@ const SessionState* find_session(const CallPtr& call) {
             if (!session || !session->vhost || session->internal) continue;
             if (connection_name(*session) != call->names[0]) continue;
             if (call->visitor.monitor || session->user == call->visitor.name) return session.get();
-            call->refuse("User not authorised to access object");
+            call->refuse(kNotForYou);
             return nullptr;
         }
     }
@@ -73,14 +75,14 @@ void close(const CallPtr& call, std::vector<std::uint64_t> numbers) {
 void delete_connection(const CallPtr& call) {
     if (const SessionState* const session = find_session(call)) {
         if (!call->visitor.administrator && session->user != call->visitor.name)
-            return call->refuse("User not authorised to access object");
+            return call->refuse(kNotForYou);
         close(call, {session->number});
     }
 }
 
 void delete_connections_of_user(const CallPtr& call) {
     if (!call->visitor.administrator && call->names[0] != call->visitor.name)
-        return call->refuse("User not authorised to access object");
+        return call->refuse(kNotForYou);
     std::vector<std::uint64_t> numbers;
     for (const auto& lane : call->api.core.sessions())
         for (const auto& session : lane)
@@ -106,15 +108,19 @@ void get_channel(const CallPtr& call) {
             if (!session || !session->vhost || session->internal) continue;
             if (!call->names[0].starts_with(connection_name(*session))) continue;
             for (const auto& [id, channel] : session->channels) {
-                if (channel_name(*channel) == call->names[0] && shown(*channel))
-                    return call->object(row_object(*call, *channel));
+                if (channel_name(*channel) != call->names[0]) continue;
+                if (!shown(*channel)) return call->refuse(kNotForYou);
+                return call->object(row_object(*call, *channel));
             }
         }
     }
     call->not_found();
 }
 
-void list_consumers(const CallPtr& call) { answer_rows_of_vhosts<ConsumerSource>(call); }
+void list_consumers(const CallPtr& call) {
+    if (!call->vhost.empty() && !call->may_see(call->vhost)) return call->list({});
+    answer_rows_of_vhosts<ConsumerSource>(call);
+}
 
 constexpr Endpoint kEndpoints[] = {
     {Verb::get, "/connections", Access::manager, list_connections},
@@ -123,12 +129,12 @@ constexpr Endpoint kEndpoints[] = {
     {Verb::get, "/connections/{connection}", Access::manager, get_connection},
     {Verb::del, "/connections/{connection}", Access::manager, delete_connection},
     {Verb::get, "/connections/{connection}/channels", Access::manager, list_connection_channels},
-    {Verb::get, "/vhosts/{vhost}/connections", Access::visible_vhost, list_connections},
-    {Verb::get, "/vhosts/{vhost}/channels", Access::visible_vhost, list_channels},
+    {Verb::get, "/vhosts/{vhost}/connections", Access::vhost, list_connections},
+    {Verb::get, "/vhosts/{vhost}/channels", Access::vhost, list_channels},
     {Verb::get, "/channels", Access::manager, list_channels},
     {Verb::get, "/channels/{channel}", Access::manager, get_channel},
     {Verb::get, "/consumers", Access::manager, list_consumers},
-    {Verb::get, "/consumers/{vhost}", Access::visible_vhost, list_consumers},
+    {Verb::get, "/consumers/{vhost}", Access::manager, list_consumers},
 };
 
 }  // namespace

@@ -179,8 +179,8 @@ constexpr Endpoint kEndpoints[] = {
     {Verb::get, "/users/{user}", Access::administrator, get_user},
     {Verb::put, "/users/{user}", Access::administrator, put_user},
     {Verb::del, "/users/{user}", Access::administrator, delete_user},
-    {Verb::get, "/user-limits", Access::administrator, list_limits},
-    {Verb::get, "/user-limits/{user}", Access::administrator, get_limits},
+    {Verb::get, "/user-limits", Access::manager, list_limits},
+    {Verb::get, "/user-limits/{user}", Access::manager, get_limits},
     {Verb::put, "/user-limits/{user}/{limit}", Access::administrator, put_limit},
     {Verb::del, "/user-limits/{user}/{limit}", Access::administrator, delete_limit},
 };

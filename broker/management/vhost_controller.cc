@@ -78,7 +78,8 @@ void put_vhost(const CallPtr& call) {
     if (!existed) commands.push_back(PutVhost{name});
     commands.push_back(std::move(about));
     // Who makes a virtual host may use it, as with RabbitMQ.
-    if (!existed) commands.push_back(PutPermissions{call->visitor.name, name, ".*", ".*", ".*"});
+    if (!existed && !call->visitor.owner)
+        commands.push_back(PutPermissions{call->visitor.name, name, ".*", ".*", ".*"});
     call->administer(
         ChangeDefinitions{std::move(commands), ChangeDefinitions::Require::nothing},
         [call, existed, tracing, name](const AdminReply&) {
@@ -153,7 +154,7 @@ void test_aliveness(const CallPtr& call) {
 
 constexpr Endpoint kEndpoints[] = {
     {Verb::get, "/vhosts", Access::manager, list_vhosts},
-    {Verb::get, "/vhosts/{vhost}", Access::visible_vhost, get_vhost},
+    {Verb::get, "/vhosts/{vhost}", Access::administrator, get_vhost},
     {Verb::put, "/vhosts/{name}", Access::administrator, put_vhost},
     {Verb::del, "/vhosts/{name}", Access::administrator, delete_vhost},
     {Verb::get, "/vhost-limits", Access::manager, list_limits},

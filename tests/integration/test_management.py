@@ -38,7 +38,7 @@ class Access(ManagementCase):
         self.refused(401, "not_authorised", "Not monitor user", "GET", "/nodes",
                      user="manager", **who)
         self.get("/nodes", user="watcher", **who)
-        self.get("/queues/%2F", user="watcher", **who)
+        self.get("/queues", user="watcher", **who)
         self.refused(401, "not_authorised", "User not authorised to access virtual host",
                      "PUT", "/queues/%2F/q", {}, user="watcher", **who)
         self.refused(401, "not_authorised", "User not authorised to access object",
@@ -68,7 +68,7 @@ class Access(ManagementCase):
     def test_paths_and_verbs_that_are_not_there(self):
         self.refused(404, *NOT_FOUND, "GET", "/nope")
         self.refused(405, "Method Not Allowed", "Method Not Allowed", "DELETE", "/overview")
-        self.refused(404, "not_found", "vhost_not_found", "GET", "/queues/nope")
+        self.refused(404, *NOT_FOUND, "GET", "/queues/nope")
         self.refused(404, "not_found", "vhost_not_found", "PUT", "/queues/nope/q", {})
         self.refused(400, "bad_request", "not_json", "PUT", "/queues/%2F/q", raw="{")
         self.refused(401, "not_authorized", "Login failed", "PUT", "/queues/%2F/q", raw="{",
@@ -502,6 +502,32 @@ class Administration(ManagementCase):
                          self.get("/user-limits"))
         self.refused(400, "bad_request", "Validation failed\n\ncomponent shovel not found\n",
                      "PUT", "/parameters/shovel/%2F/s", {"value": {}})
+
+    def test_logins_are_counted(self):
+        node = quoted(self.get("/overview")["node"])
+        self.ask("GET", "/overview", password="no")
+        self.connect()
+        http, amqp = self.get(f"/auth/attempts/{node}")
+        self.assertEqual(("http", 1, "amqp091", 1, 0), (
+            http["protocol"], http["auth_attempts_failed"],
+            amqp["protocol"], amqp["auth_attempts"], amqp["auth_attempts_failed"]))
+        self.done(204, "DELETE", f"/auth/attempts/{node}")
+        http, amqp = self.get(f"/auth/attempts/{node}")
+        self.assertEqual((1, 0, 0), (
+            http["auth_attempts"], http["auth_attempts_failed"], amqp["auth_attempts"]))
+        self.assertEqual([], self.get(f"/auth/attempts/{node}/source"))
+
+    def test_definitions_as_a_file_of_a_form(self):
+        """As a page with an upload button sends them."""
+        form = ("--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"d.json\"\r\n"
+                "Content-Type: application/json\r\n\r\n"
+                '{"queues": [{"name": "q", "vhost": "/"}], "vhosts": [{"name": "/"}]}'
+                "\r\n--x--\r\n")
+        kind = {"Content-Type": "multipart/form-data; boundary=x"}
+        self.done(204, "POST", "/definitions", raw=form, headers=kind)
+        self.assertEqual(["q"], [queue["name"] for queue in self.get("/queues")])
+        self.refused(400, "bad_request", "not_json", "POST", "/definitions",
+                     raw=form.replace("file", "foil"), headers=kind)
 
     def test_definitions_go_out_and_in(self):
         self.done(201, "PUT", "/queues/%2F/q", {"durable": True})

@@ -7,11 +7,17 @@ import unittest
 
 import kombu
 
-from leveret_broker import needs_own_broker
+from leveret_broker import ROOT, needs_own_broker
 from management_api import ManagementCase
 
-RABBITMQADMIN = shutil.which("rabbitmqadmin")
+# Installed with RabbitMQ, or taken out of Debian's package by ./dev test.
+RABBITMQADMIN = shutil.which("rabbitmqadmin") or shutil.which(
+    "rabbitmqadmin", path=str(ROOT / "build/tools/usr/bin"))
 NAGIOS = shutil.which("check_rabbitmq_server")
+
+LISTED = ("connections", "channels", "consumers", "exchanges", "queues", "bindings", "users",
+          "vhosts", "permissions", "nodes", "parameters", "policies", "operator_policies",
+          "vhost_limits")
 
 try:
     import pyrabbit
@@ -42,12 +48,10 @@ class Rabbitmqadmin(ManagementCase):
         self.admin("declare", "operator_policy", "name=op", "pattern=.*",
                    'definition={"max-length":8}')
         self.admin("declare", "vhost_limit", "vhost=/", "name=max-queues", "value=100")
-        for kind in ("connections", "channels", "consumers", "exchanges", "queues", "bindings",
-                     "users", "vhosts", "permissions", "nodes", "parameters", "policies",
-                     "operator_policies", "vhost_limits"):
+        for kind in LISTED:
             self.assertGreaterEqual(len(self.rows("list", kind)), 1, kind)
-            for form in ("table", "tsv", "long", "kvp", "bash", "pretty_json"):
-                self.admin(f"--format={form}", "list", kind)
+        for form in ("table", "tsv", "long", "kvp", "bash", "pretty_json"):
+            self.assertIn("127.0.0.1", self.admin(f"--format={form}", "list", "connections"))
         self.admin("show", "overview")
         # Its tables cannot show a null, RabbitMQ's neither.
         self.admin("--depth=3", "--format=long", "list", "queues")
@@ -57,6 +61,21 @@ class Rabbitmqadmin(ManagementCase):
     def declare_queue(self, name):
         self.admin("declare", "queue", f"name={name}")
         return name
+
+    def test_no_command_is_left_out(self):
+        """What its own help lists is what the cases here run."""
+        lines = [line.split() for line in self.admin("help", "subcommands").splitlines()
+                 if line.startswith("  ") and line.strip()]
+        listed = {tuple(words[:2]) for words in lines
+                  if words[0] in ("list", "show", "declare", "delete", "close", "purge")}
+        self.assertLessEqual({"export", "import", "publish", "get"},
+                             {words[0] for words in lines})
+        made = ("exchange", "queue", "binding", "vhost", "user", "permission", "parameter",
+                "policy", "operator_policy", "vhost_limit")
+        self.assertEqual(
+            {("list", kind) for kind in LISTED} | {(verb, kind) for verb in ("declare", "delete")
+                                                   for kind in made} |
+            {("show", "overview"), ("close", "connection"), ("purge", "queue")}, listed)
 
     def test_declare_and_delete_everything(self):
         commands = (
@@ -129,10 +148,13 @@ class NagiosPlugins(ManagementCase):
     # The plugins put rabbit@ before what they are told.
     settings = ("management.tcp.port=0", "node_name=rabbit@127")
 
-    def check(self, plugin, *words):
-        done = subprocess.run(
+    def run_check(self, plugin, *words):
+        return subprocess.run(
             ["check_rabbitmq_" + plugin, "-H", "127.0.0.1", f"--port={self.broker.http_port}",
-             *words], capture_output=True, text=True)
+             "--timeout=300", *words], capture_output=True, text=True)
+
+    def check(self, plugin, *words):
+        done = self.run_check(plugin, *words)
         self.assertEqual(0, done.returncode, f"{plugin}: {done.stdout}{done.stderr}")
         return done.stdout
 
@@ -147,6 +169,8 @@ class NagiosPlugins(ManagementCase):
         self.check("overview")
         self.check("queue", "--queue=q")
         self.check("connections")
+        # As of a RabbitMQ without shovels.
+        self.assertIn("404", self.run_check("shovels").stdout)
 
 
 @needs_own_broker

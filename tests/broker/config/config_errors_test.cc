@@ -163,13 +163,13 @@ TEST_F(ConfigErrors, BadValueOfTheEnvironment) {
 TEST_F(ConfigErrors, KeysOfALaterPartAreOneWarning) {
     file(
         "mqtt.listeners.tcp.1 = 1883\nheartbeat = 7\nmqtt.vhost = /\n"
-        "management.ssl.port = 15671\n");
+        "management.oauth_enabled = true\n");
     const Config config = load();
     ASSERT_EQ(config.warnings.size(), 2u);
     EXPECT_EQ(
         shown(config.warnings[0]),
-        "DIR/r.conf:4: management.ssl.port: the rest of the HTTP API comes with a later version: it "
-        "is served by management.tcp.port alone");
+        "DIR/r.conf:4: management.oauth_enabled: the rest of the HTTP API comes with a later "
+        "version: management.tcp.* and management.ssl.* serve it");
     EXPECT_EQ(
         shown(config.warnings[1]),
         "DIR/r.conf:1: mqtt.listeners.tcp.1 (and 1 more): any other protocol comes with a later "

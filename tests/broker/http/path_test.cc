@@ -75,14 +75,6 @@ TEST(BasicCredentials, AreReadFromTheHeader) {
     EXPECT_FALSE(basic_credentials("Basic Z3Vl"));
 }
 
-TEST(Base64, GoesBothWays) {
-    for (const std::string_view text : {"", "a", "ab", "abc", "abcd"})
-        EXPECT_EQ(base64_decoded(base64_encoded(text)), text);
-    EXPECT_EQ(base64_decoded("YQ==\n"), "a");
-    EXPECT_FALSE(base64_decoded("!"));
-    EXPECT_FALSE(base64_decoded("!!!!"));
-}
-
 TEST(Request, FindsHeadersWhateverTheirCase) {
     Request request;
     request.headers = {{"X-Reason", "because"}};
