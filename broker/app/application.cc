@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <limits>
 
 #include "broker/app/broker_control.h"
 #include "broker/management/definitions.h"
@@ -23,6 +24,11 @@ constexpr Milliseconds kLookInterval{5};
 /// How long the core has to finish after that; a disk that takes longer is left with an unclean stop.
 constexpr Milliseconds kStopLimit{10'000};
 
+/// Ready messages may take one of so many parts of the memory watermark before they are paged out.
+constexpr std::uint64_t kResidentShare = 8;
+/// Bodies that have come in part may take one of so many parts of the memory watermark.
+constexpr std::uint64_t kBodyShare = 4;
+
 constexpr std::size_t kDefinitionsBytesMax = 256 * 1024 * 1024;
 
 CoreOptions core_options(const Config& config) {
@@ -42,9 +48,13 @@ CoreOptions core_options(const Config& config) {
     options.slow_start_window = config.slow_start.enabled ? config.slow_start.initial_window : 0;
     options.slow_start_interval = config.slow_start.interval;
     options.poison_returns_max = config.poison_max_returns;
-    if (config.memory_total_bytes > 0)
-        options.resident_bytes_max =
-            std::min<std::uint64_t>(options.resident_bytes_max, config.memory_total_bytes / 8);
+    options.blocked_nack_after = config.blocked_nack_after;
+    if (config.memory_limit_bytes > 0) {
+        options.resident_bytes_max = std::min<std::uint64_t>(
+            options.resident_bytes_max, config.memory_limit_bytes / kResidentShare);
+        options.unacked_bytes_max = static_cast<std::uint64_t>(
+            static_cast<double>(config.memory_limit_bytes) * config.unacked_memory_ratio);
+    }
     return options;
 }
 
@@ -204,9 +214,18 @@ void Application::make_lanes() {
             [this] { return connection_count() > 0; },
             [this](AlarmState alarm) {
                 core_thread_->call([alarm](Core& core, Time now) { core.on_alarm(alarm, now); });
-            }});
+            },
+            [this] { bodies_->look(); }});
+    const std::uint64_t body_bytes = config.memory_limit_bytes == 0
+                                         ? std::numeric_limits<std::uint64_t>::max()
+                                         : config.memory_limit_bytes / kBodyShare;
+    const std::uint64_t of_one = std::max(body_bytes, config.max_message_size);
+    bodies_ = std::make_unique<BodyBudget>(body_bytes, of_one, [this] {
+        for (const auto& lane : lanes_) lane->look_again();
+    });
     for (LaneIndex i = 0; i < count; ++i) {
         LaneOptions options = lane_options(config, i);
+        options.session.bodies = bodies_.get();
         options.on_read = [this](std::size_t bytes) { watch_->count_read(bytes); };
         lanes_.push_back(std::make_unique<Lane>(
             std::move(options), *core_thread_, clock_, log_,

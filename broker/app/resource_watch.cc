@@ -1,10 +1,10 @@
 #include "broker/app/resource_watch.h"
 
+#include "broker/config/machine.h"
+
 #include <malloc.h>
 
 #include <algorithm>
-
-#include "broker/config/machine.h"
 
 namespace lvt::broker {
 
@@ -16,6 +16,12 @@ constexpr Milliseconds kInterval{1000};
 constexpr std::uint64_t kUnwatchedMin = 4 * 1024 * 1024;
 constexpr std::uint64_t kUnwatchedMax = 256 * 1024 * 1024;
 
+/// Less memory than this is not worth a malloc_trim(), nor is one that gives back less than kTrimWorth.
+constexpr std::uint64_t kTrimFrom = 24 * 1024 * 1024;
+constexpr std::uint64_t kTrimWorth = 4 * 1024 * 1024;
+constexpr Milliseconds kTrimPauseMin{2'000};
+constexpr Milliseconds kTrimPauseMax{60'000};
+
 }  // namespace
 
 ResourceWatch::ResourceWatch(
@@ -25,7 +31,11 @@ ResourceWatch::ResourceWatch(
       clock_(clock),
       log_(log),
       hooks_(std::move(hooks)),
-      timer_(loop, [this] { check(); }) {}
+      timer_(loop, [this] {
+          if (hooks_.on_second) hooks_.on_second();
+          trim();
+          check();
+      }) {}
 
 void ResourceWatch::wake() {
     const Milliseconds now = clock_.now().monotonic;
@@ -51,6 +61,21 @@ void ResourceWatch::check() {
         ::malloc_trim(0);  // the last one has gone: give back what the allocator holds
 }
 
+/// Not while memory grows: what is freed then is used again.
+void ResourceWatch::trim() {
+    const std::uint64_t used = anonymous_memory_bytes();
+    const bool grows = used > std::exchange(used_before_, used);
+    const Milliseconds now = clock_.now().monotonic;
+    if (grows || used < kTrimFrom || now < next_trim_) return;
+    ::malloc_trim(0);
+    used_before_ = anonymous_memory_bytes();
+    // It costs a walk through all that is free: seldom, where it brought nothing.
+    const bool worth_it = used - std::min(used, used_before_) >= kTrimWorth;
+    trim_pause_ =
+        worth_it ? kTrimPauseMin : std::min(2 * trim_pause_ + kTrimPauseMin, kTrimPauseMax);
+    next_trim_ = now + trim_pause_;
+}
+
 void ResourceWatch::check_soon() {
     if (check_posted_.exchange(true)) return;
     loop_.post([this] {
@@ -66,7 +91,7 @@ bool ResourceWatch::memory_is_short() {
         ::malloc_trim(0);
         used = anonymous_memory_bytes();
     }
-    const std::uint64_t left = limits_.memory_bytes == 0    ? kUnwatchedMax * 4
+    const std::uint64_t left = limits_.memory_bytes == 0     ? kUnwatchedMax * 4
                                : used < limits_.memory_bytes ? limits_.memory_bytes - used
                                                              : 0;
     unwatched_bytes_ =
@@ -84,13 +109,17 @@ void ResourceWatch::report(AlarmState now_on) {
     if (now_on == alarm_) return;
     if (now_on.memory != alarm_.memory)
         log_.log(
-            LogLevel::warning, "memory alarm {}: {} bytes of anonymous memory, limit {}",
-            now_on.memory ? "set, publishers wait" : "cleared", anonymous_memory_bytes(),
+            LogLevel::warning,
+            "memory alarm {}: {} bytes of anonymous memory, limit {}",
+            now_on.memory ? "set, publishers wait" : "cleared",
+            anonymous_memory_bytes(),
             limits_.memory_bytes);
     if (now_on.disk != alarm_.disk)
         log_.log(
-            LogLevel::warning, "disk alarm {}: limit of free space on the volume of {} is {} bytes",
-            now_on.disk ? "set, publishers wait" : "cleared", limits_.data_dir.string(),
+            LogLevel::warning,
+            "disk alarm {}: limit of free space on the volume of {} is {} bytes",
+            now_on.disk ? "set, publishers wait" : "cleared",
+            limits_.data_dir.string(),
             limits_.disk_free_bytes);
     alarm_ = now_on;
     hooks_.on_alarm(alarm_);

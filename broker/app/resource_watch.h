@@ -29,6 +29,8 @@ public:
     struct Hooks {
         std::function<bool()> anyone_connected;
         std::function<void(AlarmState)> on_alarm;
+        /// Once a second while it watches; may be empty.
+        std::function<void()> on_second = nullptr;
     };
 
     ResourceWatch(
@@ -51,6 +53,8 @@ public:
 private:
     void check();
     void check_soon();
+    /// Gives back what the allocator holds, where much may be.
+    void trim();
     bool memory_is_short();
     bool disk_is_short() const;
     void report(AlarmState now_on);
@@ -62,6 +66,10 @@ private:
     Hooks hooks_;
     LoopTimer timer_;
     AlarmState alarm_;
+    // Monotonic.
+    Milliseconds next_trim_{0};
+    Milliseconds trim_pause_{0};
+    std::uint64_t used_before_ = 0;
     /// What may still be read before memory is looked at again.
     std::atomic<std::int64_t> unwatched_bytes_{0};
     std::atomic<bool> check_posted_{false};

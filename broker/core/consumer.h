@@ -44,6 +44,12 @@ struct Unacked {
 /// The hand-outs of one (channel, slot), by DeliveryIndex. Its memory follows what is in hand, not how far apart it lies.
 class UnackedList {
 public:
+    /// `gauge` counts the octets of all lists; null: nowhere. It must outlive the list.
+    explicit UnackedList(std::uint64_t* gauge = nullptr) : gauge_(gauge) {}
+    ~UnackedList() { discharge(bytes_); }
+    UnackedList(const UnackedList&) = delete;
+    UnackedList& operator=(const UnackedList&) = delete;
+
     /// The index that the next push() gets.
     DeliveryIndex next_index() const { return next_index_; }
     DeliveryIndex push(Unacked unacked);
@@ -55,11 +61,14 @@ public:
             Unacked out = std::move(ring_[at]);
             ring_[at].settled = true;
             --count_;
+            discharge(charge_of(out));
             take(std::move(out));
         }
         while (!ring_.empty() && ring_.front().settled) ring_.pop_front();
     }
     std::uint64_t count() const { return count_; }
+    /// Of memory, what its messages pin and its own.
+    std::uint64_t bytes() const { return bytes_; }
     /// Null where nothing is in hand.
     const Unacked* oldest() const {
         // Holes never stand at the front.
@@ -67,6 +76,17 @@ public:
     }
 
 private:
+    static std::uint64_t charge_of(const Unacked& unacked) {
+        return sizeof(Unacked) + (unacked.entry.message ? unacked.entry.message->charge() : 0);
+    }
+    void charge(std::uint64_t bytes) {
+        bytes_ += bytes;
+        if (gauge_) *gauge_ += bytes;
+    }
+    void discharge(std::uint64_t bytes) {
+        bytes_ -= bytes;
+        if (gauge_) *gauge_ -= bytes;
+    }
     /// Of the first entry whose index is not below.
     std::size_t position(DeliveryIndex index) const;
 
@@ -74,6 +94,8 @@ private:
     Ring<Unacked> ring_;
     DeliveryIndex next_index_ = 0;
     std::uint64_t count_ = 0;
+    std::uint64_t bytes_ = 0;
+    std::uint64_t* gauge_;
 };
 
 /// How many messages an ack-mode consumer without basic.qos may have in hand (design 7.2). It starts small and doubles when
@@ -128,6 +150,9 @@ private:
     std::uint8_t ticks_ = 0;
 };
 
+/// See Consumer::all_unacked.
+inline constexpr std::uint64_t kUnackedFreeBytes = 1024 * 1024;
+
 enum class ConsumerState : std::uint8_t {
     active,     // in its queue's round
     parked,     // waits for a credit
@@ -136,6 +161,9 @@ enum class ConsumerState : std::uint8_t {
 };
 
 struct Consumer {
+    /// `all_unacked`: see there.
+    explicit Consumer(Credit& all_unacked) : all_unacked(&all_unacked), unacked(&all_unacked.used) {}
+
     ChannelState* channel = nullptr;
     /// Null once the queue is gone or the consumer is cancelled.
     Queue* queue = nullptr;
@@ -156,6 +184,8 @@ struct Consumer {
     Credit* channel_credit = nullptr;
     /// Octets on their way to the connection (kDeliveryWindowBytes).
     Credit* session_credit = nullptr;
+    /// Octets that all clients have in hand. Where they are too many, who has kUnackedFreeBytes or more gets nothing.
+    Credit* all_unacked;
     UnackedList unacked;
     ConsumerState state = ConsumerState::cancelled;
     /// Which of the core's hand-outs was its last one.
