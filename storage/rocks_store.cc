@@ -169,7 +169,8 @@ Result<void> RocksStore::start(StoreEvents events) {
     journal_.start(
         {[this](Lsn lsn) { on_durable(lsn); }, [this](Error error) { fatal(std::move(error)); }});
     scratch_.start(
-        {events_.on_page, events_.on_pages_settled, [this](Error error) { fatal(std::move(error)); }});
+        {events_.on_page, events_.on_pages_settled,
+         [this](Error error) { fatal(std::move(error)); }});
     retirer_ = guarded(&RocksStore::run_retirer);
     reader_ = guarded(&RocksStore::run_reader);
     reclaimer_ = guarded(&RocksStore::run_reclaimer);

@@ -87,6 +87,14 @@ LaneOptions lane_options(const Config& config, LaneIndex index) {
     return options;
 }
 
+/// What the store needs on its volume to go on with what it has when publishers have been stopped.
+std::uint64_t disk_reserve(const Config& config) {
+    constexpr std::uint64_t kMost = 256 * 1024 * 1024;
+    if (config.data_dir.empty()) return 0;
+    const Result<Volume> volume = volume_of(config.data_dir);
+    return volume.has_value() ? std::min(volume->total_bytes / 8, kMost) : 0;
+}
+
 /// The configuration's name of the n-th listener: the n-th key with that prefix that was set.
 std::string listener_key(const Config& config, const std::string& prefix, std::size_t index) {
     std::vector<std::string> keys;
@@ -207,7 +215,9 @@ Result<void> Application::bind(const std::vector<ListenAddress>& addresses, bool
 void Application::make_lanes() {
     const Config& config = options_.config;
     const auto count = static_cast<LaneIndex>(std::max(1u, config.io_threads));
-    WatchLimits limits{config.memory_limit_bytes, config.disk_free_limit_bytes, config.data_dir};
+    WatchLimits limits{
+        config.memory_limit_bytes, config.disk_free_limit_bytes, disk_reserve(config),
+        config.data_dir};
     watch_ = std::make_unique<ResourceWatch>(
         std::move(limits), core_thread_->loop(), clock_, log_,
         ResourceWatch::Hooks{

@@ -53,7 +53,8 @@ void ResourceWatch::set_disk_free_limit(std::uint64_t bytes) {
 }
 
 void ResourceWatch::check() {
-    report({memory_is_short(), disk_is_short()});
+    const bool disk = disk_is_short();
+    report({memory_is_short(), disk});
     const bool connected = hooks_.anyone_connected();
     if (connected || alarm_ != AlarmState{})
         wake();
@@ -91,18 +92,25 @@ bool ResourceWatch::memory_is_short() {
         ::malloc_trim(0);
         used = anonymous_memory_bytes();
     }
-    const std::uint64_t left = limits_.memory_bytes == 0     ? kUnwatchedMax * 4
-                               : used < limits_.memory_bytes ? limits_.memory_bytes - used
-                                                             : 0;
+    const std::uint64_t memory_left = limits_.memory_bytes == 0    ? kUnwatchedMax * 4
+                                      : used < limits_.memory_bytes ? limits_.memory_bytes - used
+                                                                    : 0;
+    const std::uint64_t left = std::min(memory_left, disk_left_bytes_);
     unwatched_bytes_ =
         static_cast<std::int64_t>(std::clamp(left / 4, kUnwatchedMin, kUnwatchedMax));
     return limits_.memory_bytes != 0 && used > limits_.memory_bytes;
 }
 
-bool ResourceWatch::disk_is_short() const {
+bool ResourceWatch::disk_is_short() {
+    disk_left_bytes_ = kUnwatchedMax * 4;
     if (limits_.disk_free_bytes == 0 || limits_.data_dir.empty()) return false;
     const Result<Volume> volume = volume_of(limits_.data_dir);
-    return volume.has_value() && volume->free_bytes < limits_.disk_free_bytes;
+    if (volume.has_error()) return false;
+    const std::uint64_t reserve = limits_.disk_reserve_bytes;
+    const std::uint64_t needed = limits_.disk_free_bytes + reserve;
+    disk_left_bytes_ = volume->free_bytes > needed ? volume->free_bytes - needed : 0;
+    // What a compaction takes and gives back is no reason to let publishers go and stop them again.
+    return alarm_.disk ? disk_left_bytes_ <= reserve / 4 : volume->free_bytes < needed;
 }
 
 void ResourceWatch::report(AlarmState now_on) {

@@ -19,6 +19,8 @@ struct WatchLimits {
     std::uint64_t memory_bytes = 0;
     /// Free space of the data directory's volume below which the disk alarm is on; 0 = never.
     std::uint64_t disk_free_bytes = 0;
+    /// More than that must be free: what the store needs to go on with what it has (segments, compactions).
+    std::uint64_t disk_reserve_bytes = 0;
     /// Empty: a broker in memory.
     std::filesystem::path data_dir;
 };
@@ -56,7 +58,7 @@ private:
     /// Gives back what the allocator holds, where much may be.
     void trim();
     bool memory_is_short();
-    bool disk_is_short() const;
+    bool disk_is_short();
     void report(AlarmState now_on);
 
     WatchLimits limits_;
@@ -66,6 +68,8 @@ private:
     Hooks hooks_;
     LoopTimer timer_;
     AlarmState alarm_;
+    /// What may be read before the disk could be short.
+    std::uint64_t disk_left_bytes_ = 0;
     // Monotonic.
     Milliseconds next_trim_{0};
     Milliseconds trim_pause_{0};

@@ -46,7 +46,7 @@ class UnackedList {
 public:
     /// `gauge` counts the octets of all lists; null: nowhere. It must outlive the list.
     explicit UnackedList(std::uint64_t* gauge = nullptr) : gauge_(gauge) {}
-    ~UnackedList() { discharge(bytes_); }
+    ~UnackedList() { take_range(0, next_index_, [](Unacked&&) {}); }
     UnackedList(const UnackedList&) = delete;
     UnackedList& operator=(const UnackedList&) = delete;
 
@@ -56,19 +56,19 @@ public:
     /// Takes out what is not settled of [first, end), ascending: take(Unacked&&) for each. It must not call back.
     template <class Take>
     void take_range(DeliveryIndex first, DeliveryIndex end, Take&& take) {
+        std::uint64_t freed = 0;
         for (std::size_t at = position(first); at < ring_.size() && ring_[at].index < end; ++at) {
             if (ring_[at].settled) continue;
             Unacked out = std::move(ring_[at]);
             ring_[at].settled = true;
             --count_;
-            discharge(charge_of(out));
+            freed += charge_of(out);
             take(std::move(out));
         }
         while (!ring_.empty() && ring_.front().settled) ring_.pop_front();
+        if (gauge_) *gauge_ -= freed;
     }
     std::uint64_t count() const { return count_; }
-    /// Of memory, what its messages pin and its own.
-    std::uint64_t bytes() const { return bytes_; }
     /// Null where nothing is in hand.
     const Unacked* oldest() const {
         // Holes never stand at the front.
@@ -76,16 +76,9 @@ public:
     }
 
 private:
+    /// Of memory, what its message pins and its own.
     static std::uint64_t charge_of(const Unacked& unacked) {
         return sizeof(Unacked) + (unacked.entry.message ? unacked.entry.message->charge() : 0);
-    }
-    void charge(std::uint64_t bytes) {
-        bytes_ += bytes;
-        if (gauge_) *gauge_ += bytes;
-    }
-    void discharge(std::uint64_t bytes) {
-        bytes_ -= bytes;
-        if (gauge_) *gauge_ -= bytes;
     }
     /// Of the first entry whose index is not below.
     std::size_t position(DeliveryIndex index) const;
@@ -94,7 +87,6 @@ private:
     Ring<Unacked> ring_;
     DeliveryIndex next_index_ = 0;
     std::uint64_t count_ = 0;
-    std::uint64_t bytes_ = 0;
     std::uint64_t* gauge_;
 };
 
@@ -151,7 +143,7 @@ private:
 };
 
 /// See Consumer::all_unacked.
-inline constexpr std::uint64_t kUnackedFreeBytes = 1024 * 1024;
+inline constexpr std::uint64_t kUnackedFree = 16;
 
 enum class ConsumerState : std::uint8_t {
     active,     // in its queue's round
@@ -162,7 +154,8 @@ enum class ConsumerState : std::uint8_t {
 
 struct Consumer {
     /// `all_unacked`: see there.
-    explicit Consumer(Credit& all_unacked) : all_unacked(&all_unacked), unacked(&all_unacked.used) {}
+    explicit Consumer(Credit& all_unacked)
+        : all_unacked(&all_unacked), unacked(&all_unacked.used) {}
 
     ChannelState* channel = nullptr;
     /// Null once the queue is gone or the consumer is cancelled.
@@ -184,7 +177,7 @@ struct Consumer {
     Credit* channel_credit = nullptr;
     /// Octets on their way to the connection (kDeliveryWindowBytes).
     Credit* session_credit = nullptr;
-    /// Octets that all clients have in hand. Where they are too many, who has kUnackedFreeBytes or more gets nothing.
+    /// Octets that all clients have in hand. Where they are too many, who has kUnackedFree messages or more gets nothing.
     Credit* all_unacked;
     UnackedList unacked;
     ConsumerState state = ConsumerState::cancelled;

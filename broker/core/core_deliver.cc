@@ -106,7 +106,7 @@ void CoreState::hand_out(Queue& queue) {
     if (queue.keeps_house && queue.unacked > 0) {
         if (const auto timeout = ack_timeout(queue)) arm(queue, now_.monotonic + *timeout);
     }
-    if (!queue.machine.consumers().empty()) read_ahead(queue);
+    if (!queue.machine.all_in_memory() && !queue.machine.consumers().empty()) read_ahead(queue);
 }
 
 void CoreState::perform(Settle& command) {
@@ -160,7 +160,7 @@ void CoreState::settle(ChannelState& channel, Settle& command) {
     });
     flush_returned();
     flush_acked();
-    release(all_unacked_, 0);
+    if (!all_unacked_.parked.empty()) release(all_unacked_, 0);
     if (!consumer) return;
     consumer->prefetch.give_back(count);
     consumer->slow_start.on_settled(count, consumer->prefetch.used);
@@ -291,10 +291,15 @@ void CoreState::warn_of_unacked() {
     const Consumer& consumer = *all_unacked_.parked.front();
     log_.log(
         LogLevel::warning,
-        "clients hold {} bytes without an ack, the limit is {} (unacked_memory_ratio): those that hold the "
-        "most get nothing more until they ack, {} of them; consumer '{}' of {} holds {} bytes of queue '{}'",
-        all_unacked_.used, all_unacked_.limit, all_unacked_.parked.size(), consumer.tag,
-        consumer.channel->session->peer, consumer.unacked.bytes(), consumer.queue->name);
+        "clients hold {} bytes without an ack, the limit is {} (unacked_memory_ratio): {} consumers "
+        "get nothing more until there are acks; '{}' of {} holds {} messages of queue '{}'",
+        all_unacked_.used,
+        all_unacked_.limit,
+        all_unacked_.parked.size(),
+        consumer.tag,
+        consumer.channel->session->peer,
+        consumer.unacked.count(),
+        consumer.queue->name);
 }
 
 void CoreState::arm_slow_start(Consumer& consumer) {

@@ -68,6 +68,7 @@ void PagedRing::clear() {
 
 std::vector<QueuedMessage> PagedRing::page_out(
     PageId id, std::uint64_t keep_bytes, std::uint64_t page_bytes, bool any) {
+    ASSERT(page_bytes > 0);
     Ring<QueuedMessage>& from = paged_ ? paged_->back : front_;
     std::size_t begin = 0;
     if (!paged_) {

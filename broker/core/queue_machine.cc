@@ -17,7 +17,7 @@ Seq QueueMachine::enqueue(QueuedMessage&& entry) {
     charge(entry.message->charge());
     body_bytes_ += entry.message->body().size();
     const Seq seq = entry.seq;
-    if (cold_.active() || !tail_.empty())
+    if (behind_head_)
         tail_.push_back(std::move(entry));
     else
         put(std::move(entry));
@@ -60,7 +60,7 @@ void QueueMachine::requeue(std::vector<QueuedMessage> entries) {
     }
 }
 
-const PagedRing* QueueMachine::first_level() const {
+const PagedRing* QueueMachine::find_first_level() const {
     if (gathering()) return nullptr;
     const PagedRing* first = &head_;
     if (higher_count_) {
@@ -72,9 +72,9 @@ const PagedRing* QueueMachine::first_level() const {
 }
 
 std::optional<QueuedMessage> QueueMachine::take() {
-    const PagedRing* const level = first_level();
+    PagedRing* const level = first_level_to_take();
     if (!level) return std::nullopt;
-    return take_from(const_cast<PagedRing&>(*level));
+    return take_from(*level);
 }
 
 QueuedMessage QueueMachine::take_from(PagedRing& level) {
@@ -85,8 +85,10 @@ QueuedMessage QueueMachine::take_from(PagedRing& level) {
     handed_out_end_ = std::max(handed_out_end_, entry.seq + 1);
     if (&level != &head_)
         --higher_count_;
-    else if (head_.empty() && !cold_.active() && !tail_.empty())
+    else if (behind_head_ && head_.empty() && !cold_.active()) {
         std::swap(head_, tail_);
+        behind_head_ = false;
+    }
     return entry;
 }
 
@@ -98,6 +100,7 @@ std::uint64_t QueueMachine::purge() {
     higher_count_ = 0;
     tail_.clear();
     cold_ = {};
+    behind_head_ = false;
     discharge(resident_bytes_);
     body_bytes_ = 0;
     paged_bytes_ = 0;
@@ -109,6 +112,7 @@ void QueueMachine::set_cold(ColdRange cold) {
     constexpr std::uint64_t kHead = sizeof(Message) + 32;
     ready_total_ += cold.count - cold_.count;
     cold_ = cold;
+    note_what_is_behind();
     body_bytes_ = cold.bytes - std::min(cold.bytes, cold.count * kHead);
 }
 
@@ -145,6 +149,7 @@ std::uint64_t QueueMachine::page_out(Seq stored_end, std::uint64_t keep_bytes) {
         while (head_.size() > keep) head_.pop_back();
     }
     while (tail_.has_front() && evictable(tail_.front())) swallow(tail_.pop_front());
+    note_what_is_behind();
     return before - resident_bytes_;
 }
 
@@ -167,6 +172,7 @@ void QueueMachine::page_in(std::vector<QueuedMessage> entries, Seq covered) {
     if (!tail_.has_pages()) {
         while (!tail_.empty()) put(tail_.pop_front());
     }
+    note_what_is_behind();
 }
 
 std::vector<QueuedMessage> QueueMachine::page_out_to(
@@ -267,8 +273,8 @@ bool QueueMachine::eligible(Consumer& consumer) {
             return false;
         }
     }
-    if (!consumer.no_ack && consumer.unacked.bytes() >= kUnackedFreeBytes &&
-        !consumer.all_unacked->available()) {
+    if (!consumer.no_ack && !consumer.all_unacked->available() &&
+        consumer.unacked.count() >= kUnackedFree) [[unlikely]] {
         park(consumer, *consumer.all_unacked);
         return false;
     }
@@ -320,7 +326,7 @@ Consumer* QueueMachine::next_consumer() {
 }
 
 QueuedMessage QueueMachine::hand_out(Consumer& consumer) {
-    QueuedMessage entry = take_from(*first_level());
+    QueuedMessage entry = take_from(*first_level_to_take());
     if (!consumer.no_ack) {
         consumer.prefetch.take(1);
         consumer.channel_credit->take(1);

@@ -101,10 +101,9 @@ public:
     std::uint64_t resident_bytes() const { return resident_bytes_; }
     const ColdRange& cold() const { return cold_; }
     /// The first ready message, if there is one, can be taken.
-    bool has_first() const {
-        if (gathering()) return false;
-        return higher_count_ ? first_level() != nullptr : head_.has_front();
-    }
+    bool has_first() const { return first_level() != nullptr; }
+    /// Nothing of it is on disk only.
+    bool all_in_memory() const { return !behind_head_ && paged_bytes_ == 0; }
 
     // What is on disk only.
 
@@ -176,7 +175,13 @@ private:
     PagedRing& level_of(const QueuedMessage& entry);
     QueuedMessage take_from(PagedRing& level);
     /// The level that the first ready message stands in; null: it is not in memory.
-    const PagedRing* first_level() const;
+    const PagedRing* first_level() const {
+        if (behind_head_ || higher_count_) return find_first_level();
+        return head_.has_front() ? &head_ : nullptr;
+    }
+    PagedRing* first_level_to_take() { return const_cast<PagedRing*>(first_level()); }
+    const PagedRing* find_first_level() const;
+    void note_what_is_behind() { behind_head_ = cold_.active() || !tail_.empty(); }
     void put(QueuedMessage&& entry);
     Consumer& next_in_round();
     bool eligible(Consumer& consumer);
@@ -196,6 +201,8 @@ private:
     PagedRing head_;  // with priorities: priority 0
     ColdRange cold_;
     PagedRing tail_;  // with priorities: in no page, and only while something is cold
+    /// Something is cold, or in the tail.
+    bool behind_head_ = false;
     storage::Seq next_seq_ = 1;
     /// Every seq that was ever handed out is below.
     storage::Seq handed_out_end_ = 0;

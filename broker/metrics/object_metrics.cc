@@ -11,7 +11,9 @@ std::uint64_t load(const std::atomic<std::uint64_t>& counter) {
     return counter.load(std::memory_order_relaxed);
 }
 
-std::uint64_t ready_in_memory(const Queue& q) { return q.machine.ready() - q.machine.absent_count(); }
+std::uint64_t ready_in_memory(const Queue& q) {
+    return q.machine.ready() - q.machine.absent_count();
+}
 
 std::uint64_t capacity(const Queue& q) {
     if (q.machine.consumers().empty()) return 0;
