@@ -74,6 +74,10 @@ struct StoreEvents {
     std::function<void(Lsn last)> on_want_snapshot;
     /// Messages of commits up to `last` that the snapshot showed as alive can now be had by read().
     std::function<void(Lsn last)> on_retired;
+    /// The answer to take_page().
+    std::function<void(Page)> on_page;
+    /// So many octets of pages are out of memory now.
+    std::function<void(std::uint64_t bytes)> on_pages_settled;
     /// Nothing can be made durable any more (a failed fsync, a write that cannot succeed): the broker has to stop.
     std::function<void(Error)> on_fatal;
 };
@@ -112,6 +116,14 @@ public:
     virtual void retire_early() = 0;
     /// Nothing of the queue below `floor` is needed any more; gives the space back in time.
     virtual void reclaim(QueueUid queue, Seq floor) = 0;
+
+    // What is out of memory for as long as the process lives.
+
+    /// Keeps it in memory until it is on the disk; on_pages_settled tells.
+    virtual void write_page(PageId id, Bytes bytes) = 0;
+    /// Gives it back and forgets it.
+    virtual void take_page(PageId id) = 0;
+    virtual void drop_page(PageId id) = 0;
 
     /// Waits until everything appended is durable, stops the threads. No event after it returns.
     virtual Result<void> close() = 0;

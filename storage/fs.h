@@ -31,6 +31,9 @@ public:
     /// system can.
     virtual Result<void> allocate(std::uint64_t size) = 0;
     virtual Result<void> truncate(std::uint64_t size) = 0;
+    /// Octets [offset, offset + size) are not needed any more and read as zeros; gives the space of whole blocks back where the file
+    /// system can.
+    virtual Result<void> release(std::uint64_t offset, std::uint64_t size) = 0;
     virtual Result<std::uint64_t> size() = 0;
 };
 

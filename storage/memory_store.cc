@@ -76,6 +76,7 @@ void MemoryStore::crash(std::size_t kept) {
     wanted_.reset();
     provided_.reset();
     reclaims_.clear();
+    pages_.clear();
 }
 
 Result<void> MemoryStore::close() {
@@ -175,6 +176,21 @@ void MemoryStore::apply_reclaims() {
     std::erase_if(reclaims_, [this](const auto& r) { return r.second.after <= durable_; });
     if (any) drop_dead();
 }
+
+void MemoryStore::write_page(PageId id, Bytes bytes) {
+    events_queued_.push_back([this, size = bytes.size()] { events_.on_pages_settled(size); });
+    pages_[id] = std::move(bytes);
+}
+
+void MemoryStore::take_page(PageId id) {
+    events_queued_.push_back([this, id] {
+        auto page = pages_.extract(id);
+        ASSERT(page);
+        events_.on_page({id, std::move(page.mapped())});
+    });
+}
+
+void MemoryStore::drop_page(PageId id) { ASSERT(pages_.erase(id) == 1); }
 
 void MemoryStore::read(QueueUid queue, Seq from, Seq to, std::size_t bytes_max) {
     events_queued_.push_back([this, queue, from, to, bytes_max] {

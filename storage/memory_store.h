@@ -26,6 +26,9 @@ public:
     void provide_snapshot(StateSnapshot snapshot) override;
     void retire_early() override;
     void reclaim(QueueUid queue, Seq floor) override;
+    void write_page(PageId id, Bytes bytes) override;
+    void take_page(PageId id) override;
+    void drop_page(PageId id) override;
     Result<void> close() override;
 
     // What the test drives.
@@ -45,6 +48,7 @@ public:
     std::size_t events() const { return events_queued_.size(); }
     /// Messages that were retired and not dropped since.
     std::size_t cold_messages() const;
+    std::size_t pages() const { return pages_.size(); }
 
 private:
     struct Commit {
@@ -93,6 +97,7 @@ private:
     std::map<QueueUid, std::map<Seq, ColdMessage>> cold_;
     std::map<std::uint64_t, Body> bodies_;
     std::map<QueueUid, Reclaim> reclaims_;
+    std::map<PageId, Bytes> pages_;
 };
 
 }  // namespace lvt::storage

@@ -93,6 +93,16 @@ public:
         return {};
     }
 
+    Result<void> release(std::uint64_t offset, std::uint64_t size) override {
+        const auto punch = [&] {
+            return ::fallocate(
+                descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                static_cast<off_t>(offset), static_cast<off_t>(size));
+        };
+        if (uninterrupted(punch) == 0 || errno == EOPNOTSUPP || errno == ENOSYS) return {};
+        return failed("release", path_, errno);
+    }
+
     Result<std::uint64_t> size() override {
         struct stat status {};
         if (::fstat(descriptor_, &status) != 0) return failed("stat", path_, errno);

@@ -49,7 +49,8 @@ RocksStore::RocksStore(
           SegmentLogOptions{
               options_.dir / "journal", options_.segment_bytes, options_.journal_bytes_max, [this] {
                   return make_room();
-              }}) {}
+              }}),
+      scratch_(fs, options_.dir / "scratch", log) {}
 
 RocksStore::~RocksStore() { (void)close(); }
 
@@ -167,6 +168,9 @@ Result<void> RocksStore::start(StoreEvents events) {
     }
     journal_.start(
         {[this](Lsn lsn) { on_durable(lsn); }, [this](Error error) { fatal(std::move(error)); }});
+    scratch_.start(
+        {events_.on_page, events_.on_pages_settled,
+         [this](Error error) { fatal(std::move(error)); }});
     retirer_ = guarded(&RocksStore::run_retirer);
     reader_ = guarded(&RocksStore::run_reader);
     reclaimer_ = guarded(&RocksStore::run_reclaimer);
@@ -254,6 +258,7 @@ Result<void> RocksStore::close() {
         reclaimer_wake_.notify_all();
     }
     if (db_ != nullptr) db_->stop_background();
+    scratch_.stop();
     for (std::thread* thread : {&retirer_, &reader_, &reclaimer_}) {
         if (thread->joinable()) thread->join();
     }

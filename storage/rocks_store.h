@@ -4,11 +4,13 @@
 // DIR/FORMAT    version of everything below
 // DIR/journal/  segments
 // DIR/store/    RocksDB; made when the first segment is retired, so an empty start does not wait for it
+// DIR/scratch   pages out of memory; has no name but for the moment in which it is made
 // DIR/ballast   space to fall back on when the disk is full
 #pragma once
 
 #include "storage/cold_reader.h"
 #include "storage/journal.h"
+#include "storage/scratch.h"
 #include "storage/store_options.h"
 
 #include <atomic>
@@ -33,6 +35,9 @@ public:
     void provide_snapshot(StateSnapshot snapshot) override;
     void retire_early() override;
     void reclaim(QueueUid queue, Seq floor) override;
+    void write_page(PageId id, Bytes bytes) override { scratch_.write(id, std::move(bytes)); }
+    void take_page(PageId id) override { scratch_.take(id); }
+    void drop_page(PageId id) override { scratch_.drop(id); }
     Result<void> close() override;
 
     // For metrics and tests; any thread.
@@ -95,6 +100,7 @@ private:
     std::atomic<ChunkDb*> cold_{nullptr};
     LaneTable lanes_;
     Journal journal_;
+    Scratch scratch_;
 
     // The retirer's (recover()'s before it runs).
     WrittenState written_;

@@ -18,6 +18,15 @@ using QueueUid = StrongId<struct QueueUidTag, std::uint64_t>;
 /// Place of a message in its queue, from 1, never reused. A hole counts as settled.
 using Seq = std::uint64_t;
 
+/// A page of messages out of memory (Scratch). Never reused in a process.
+using PageId = StrongId<struct PageIdTag, std::uint64_t>;
+
+struct Page {
+    PageId id;
+    /// Opaque to storage.
+    Bytes bytes;
+};
+
 /// Seqs [first, first + count).
 struct SeqRun {
     Seq first = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <limits>
 
 #include "broker/app/broker_control.h"
 #include "broker/app/durable_storage.h"
@@ -23,6 +24,11 @@ constexpr Milliseconds kLookInterval{5};
 /// How long the core has to finish after that; a disk that takes longer is left with an unclean stop.
 constexpr Milliseconds kStopLimit{10'000};
 
+/// Ready messages may take one of so many parts of the memory watermark before they are paged out.
+constexpr std::uint64_t kResidentShare = 8;
+/// Bodies that have come in part may take one of so many parts of the memory watermark.
+constexpr std::uint64_t kBodyShare = 4;
+
 constexpr std::size_t kDefinitionsBytesMax = 256 * 1024 * 1024;
 
 CoreOptions core_options(const Config& config) {
@@ -42,9 +48,13 @@ CoreOptions core_options(const Config& config) {
     options.slow_start_window = config.slow_start.enabled ? config.slow_start.initial_window : 0;
     options.slow_start_interval = config.slow_start.interval;
     options.poison_returns_max = config.poison_max_returns;
-    if (config.memory_total_bytes > 0)
-        options.resident_bytes_max =
-            std::min<std::uint64_t>(options.resident_bytes_max, config.memory_total_bytes / 8);
+    options.blocked_nack_after = config.blocked_nack_after;
+    if (config.memory_limit_bytes > 0) {
+        options.resident_bytes_max = std::min<std::uint64_t>(
+            options.resident_bytes_max, config.memory_limit_bytes / kResidentShare);
+        options.unacked_bytes_max = static_cast<std::uint64_t>(
+            static_cast<double>(config.memory_limit_bytes) * config.unacked_memory_ratio);
+    }
     return options;
 }
 
@@ -75,6 +85,14 @@ LaneOptions lane_options(const Config& config, LaneIndex index) {
     options.socket.recbuf = config.tcp.recbuf;
     options.socket.user_timeout = config.tcp_user_timeout;
     return options;
+}
+
+/// What the store needs on its volume to go on with what it has when publishers have been stopped.
+std::uint64_t disk_reserve(const Config& config) {
+    constexpr std::uint64_t kMost = 256 * 1024 * 1024;
+    if (config.data_dir.empty()) return 0;
+    const Result<Volume> volume = volume_of(config.data_dir);
+    return volume.has_value() ? std::min(volume->total_bytes / 8, kMost) : 0;
 }
 
 /// The configuration's name of the n-th listener: the n-th key with that prefix that was set.
@@ -197,16 +215,27 @@ Result<void> Application::bind(const std::vector<ListenAddress>& addresses, bool
 void Application::make_lanes() {
     const Config& config = options_.config;
     const auto count = static_cast<LaneIndex>(std::max(1u, config.io_threads));
-    WatchLimits limits{config.memory_limit_bytes, config.disk_free_limit_bytes, config.data_dir};
+    WatchLimits limits{
+        config.memory_limit_bytes, config.disk_free_limit_bytes, disk_reserve(config),
+        config.data_dir};
     watch_ = std::make_unique<ResourceWatch>(
         std::move(limits), core_thread_->loop(), clock_, log_,
         ResourceWatch::Hooks{
             [this] { return connection_count() > 0; },
             [this](AlarmState alarm) {
                 core_thread_->call([alarm](Core& core, Time now) { core.on_alarm(alarm, now); });
-            }});
+            },
+            [this] { bodies_->look(); }});
+    const std::uint64_t body_bytes = config.memory_limit_bytes == 0
+                                         ? std::numeric_limits<std::uint64_t>::max()
+                                         : config.memory_limit_bytes / kBodyShare;
+    const std::uint64_t of_one = std::max(body_bytes, config.max_message_size);
+    bodies_ = std::make_unique<BodyBudget>(body_bytes, of_one, [this] {
+        for (const auto& lane : lanes_) lane->look_again();
+    });
     for (LaneIndex i = 0; i < count; ++i) {
         LaneOptions options = lane_options(config, i);
+        options.session.bodies = bodies_.get();
         options.on_read = [this](std::size_t bytes) { watch_->count_read(bytes); };
         lanes_.push_back(std::make_unique<Lane>(
             std::move(options), *core_thread_, clock_, log_,

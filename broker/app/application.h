@@ -15,6 +15,7 @@
 #include "broker/net/handshake_thread.h"
 #include "broker/net/lane.h"
 #include "broker/net/listener.h"
+#include "broker/session/body_budget.h"
 #include "protocol/base/random.h"
 #include "storage/durable_store.h"
 
@@ -92,6 +93,7 @@ private:
     std::unique_ptr<Core> core_;
     std::unique_ptr<CoreThread> core_thread_;
     std::shared_ptr<storage::DurableStore> store_;  // its threads post to core_thread_
+    std::unique_ptr<BodyBudget> bodies_;
     std::vector<std::unique_ptr<Lane>> lanes_;
     std::unique_ptr<AdmissionControl> admission_;
     LogLimit refusals_;

@@ -2,6 +2,8 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <malloc.h>
+
 #include <cstdio>
 #include <string_view>
 
@@ -13,6 +15,9 @@
 namespace {
 
 constexpr int kUsageExitCode = 64;
+
+/// Blocks of memory from this size on have a mapping each.
+constexpr int kMappedFrom = 1024 * 1024;
 
 struct Arguments {
     std::string file;
@@ -88,6 +93,8 @@ int run(int argc, char** argv) {
     }
     if (config->parsed()) return print_config(arguments);
     const auto sources = config_arguments(arguments);
+    // Large blocks of memory (bodies, pages, buffers of a burst) go back to the system when they are freed, however many there were before.
+    ::mallopt(M_MMAP_THRESHOLD, kMappedFrom);
     return sources ? lvt::broker::run_serve(*sources) : lvt::broker::kConfigExitCode;
 }
 

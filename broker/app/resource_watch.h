@@ -19,6 +19,8 @@ struct WatchLimits {
     std::uint64_t memory_bytes = 0;
     /// Free space of the data directory's volume below which the disk alarm is on; 0 = never.
     std::uint64_t disk_free_bytes = 0;
+    /// More than that must be free: what the store needs to go on with what it has (segments, compactions).
+    std::uint64_t disk_reserve_bytes = 0;
     /// Empty: a broker in memory.
     std::filesystem::path data_dir;
 };
@@ -29,6 +31,8 @@ public:
     struct Hooks {
         std::function<bool()> anyone_connected;
         std::function<void(AlarmState)> on_alarm;
+        /// Once a second while it watches; may be empty.
+        std::function<void()> on_second = nullptr;
     };
 
     ResourceWatch(
@@ -51,8 +55,10 @@ public:
 private:
     void check();
     void check_soon();
+    /// Gives back what the allocator holds, where much may be.
+    void trim();
     bool memory_is_short();
-    bool disk_is_short() const;
+    bool disk_is_short();
     void report(AlarmState now_on);
 
     WatchLimits limits_;
@@ -62,6 +68,12 @@ private:
     Hooks hooks_;
     LoopTimer timer_;
     AlarmState alarm_;
+    /// What may be read before the disk could be short.
+    std::uint64_t disk_left_bytes_ = 0;
+    // Monotonic.
+    Milliseconds next_trim_{0};
+    Milliseconds trim_pause_{0};
+    std::uint64_t used_before_ = 0;
     /// What may still be read before memory is looked at again.
     std::atomic<std::int64_t> unwatched_bytes_{0};
     std::atomic<bool> check_posted_{false};

@@ -166,6 +166,10 @@ struct Config {
 
     /// The alarm is on while the process holds more anonymous memory than this.
     std::uint64_t memory_limit_bytes = 0;
+    /// Of it, what consumers may have in hand; 0 = no limit.
+    double unacked_memory_ratio = 0.4;
+    /// How long an alarm holds back a publish that waits for its confirm before it is nacked; 0 = for ever.
+    Milliseconds blocked_nack_after{30'000};
     /// The alarm is on while the data directory's volume has less free than this.
     std::uint64_t disk_free_limit_bytes = 50'000'000;
     /// What the machine or the cgroup gives, or total_memory_available_override_value.

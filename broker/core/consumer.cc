@@ -15,6 +15,7 @@ DeliveryIndex UnackedList::push(Unacked unacked) {
     }
     unacked.index = next_index_;
     unacked.settled = false;
+    if (gauge_) *gauge_ += charge_of(unacked);
     ring_.push_back(std::move(unacked));
     ++count_;
     return next_index_++;

@@ -44,20 +44,29 @@ struct Unacked {
 /// The hand-outs of one (channel, slot), by DeliveryIndex. Its memory follows what is in hand, not how far apart it lies.
 class UnackedList {
 public:
+    /// `gauge` counts the octets of all lists; null: nowhere. It must outlive the list.
+    explicit UnackedList(std::uint64_t* gauge = nullptr) : gauge_(gauge) {}
+    ~UnackedList() { take_range(0, next_index_, [](Unacked&&) {}); }
+    UnackedList(const UnackedList&) = delete;
+    UnackedList& operator=(const UnackedList&) = delete;
+
     /// The index that the next push() gets.
     DeliveryIndex next_index() const { return next_index_; }
     DeliveryIndex push(Unacked unacked);
     /// Takes out what is not settled of [first, end), ascending: take(Unacked&&) for each. It must not call back.
     template <class Take>
     void take_range(DeliveryIndex first, DeliveryIndex end, Take&& take) {
+        std::uint64_t freed = 0;
         for (std::size_t at = position(first); at < ring_.size() && ring_[at].index < end; ++at) {
             if (ring_[at].settled) continue;
             Unacked out = std::move(ring_[at]);
             ring_[at].settled = true;
             --count_;
+            freed += charge_of(out);
             take(std::move(out));
         }
         while (!ring_.empty() && ring_.front().settled) ring_.pop_front();
+        if (gauge_) *gauge_ -= freed;
     }
     std::uint64_t count() const { return count_; }
     /// Null where nothing is in hand.
@@ -67,6 +76,10 @@ public:
     }
 
 private:
+    /// Of memory, what its message pins and its own.
+    static std::uint64_t charge_of(const Unacked& unacked) {
+        return sizeof(Unacked) + (unacked.entry.message ? unacked.entry.message->charge() : 0);
+    }
     /// Of the first entry whose index is not below.
     std::size_t position(DeliveryIndex index) const;
 
@@ -74,6 +87,7 @@ private:
     Ring<Unacked> ring_;
     DeliveryIndex next_index_ = 0;
     std::uint64_t count_ = 0;
+    std::uint64_t* gauge_;
 };
 
 /// How many messages an ack-mode consumer without basic.qos may have in hand (design 7.2). It starts small and doubles when
@@ -128,6 +142,9 @@ private:
     std::uint8_t ticks_ = 0;
 };
 
+/// See Consumer::all_unacked.
+inline constexpr std::uint64_t kUnackedFree = 16;
+
 enum class ConsumerState : std::uint8_t {
     active,     // in its queue's round
     parked,     // waits for a credit
@@ -136,6 +153,10 @@ enum class ConsumerState : std::uint8_t {
 };
 
 struct Consumer {
+    /// `all_unacked`: see there.
+    explicit Consumer(Credit& all_unacked)
+        : all_unacked(&all_unacked), unacked(&all_unacked.used) {}
+
     ChannelState* channel = nullptr;
     /// Null once the queue is gone or the consumer is cancelled.
     Queue* queue = nullptr;
@@ -156,6 +177,8 @@ struct Consumer {
     Credit* channel_credit = nullptr;
     /// Octets on their way to the connection (kDeliveryWindowBytes).
     Credit* session_credit = nullptr;
+    /// Octets that all clients have in hand. Where they are too many, who has kUnackedFree messages or more gets nothing.
+    Credit* all_unacked;
     UnackedList unacked;
     ConsumerState state = ConsumerState::cancelled;
     /// Which of the core's hand-outs was its last one.

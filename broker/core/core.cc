@@ -19,6 +19,8 @@ void Core::administer(AdminId id, AdminRequest& request, Time now) {
 const Topology& Core::topology() const { return state_->topology(); }
 void Core::on_durable(storage::Lsn lsn, Time now) { state_->on_durable(lsn, now); }
 void Core::on_read(storage::ColdBatch batch, Time) { state_->on_read(std::move(batch)); }
+void Core::on_page(storage::Page page, Time now) { state_->on_page(std::move(page), now); }
+void Core::on_pages_settled(std::uint64_t bytes, Time) { state_->on_pages_settled(bytes); }
 void Core::on_want_snapshot(storage::Lsn, Time) { state_->on_want_snapshot(); }
 void Core::on_retired(storage::Lsn last, Time) { state_->on_retired(last); }
 void Core::on_alarm(AlarmState alarm, Time now) { state_->on_alarm(alarm, now); }
@@ -59,6 +61,7 @@ CoreState::CoreState(CoreOptions options, std::size_t lanes, Random& random, Log
       commits_(options_.durable),
       sessions_(lanes) {
     output_.effects.resize(lanes);
+    all_unacked_.limit = options_.unacked_bytes_max;
 }
 
 void CoreState::apply(LaneIndex lane, CommandBatch& batch, Time now) {
@@ -79,22 +82,11 @@ void CoreState::on_durable(storage::Lsn lsn, Time now) {
     if (any_held_back_) release_held_back();
 }
 
-void CoreState::on_alarm(AlarmState alarm, Time now) {
-    now_ = now;
-    if (alarm == alarm_) return;
-    alarm_ = alarm;
-    log_.log(
-        LogLevel::warning,
-        "resource alarms: memory {}, disk {}",
-        alarm.memory ? "on" : "off",
-        alarm.disk ? "on" : "off");
-    if (any_held_back_) release_held_back();
-}
-
 void CoreState::on_timer(Time now) {
     now_ = now;
     run_slow_start();
     run_queue_timers();
+    nack_held_back();
     if (sampler_.next() && *sampler_.next() <= now.monotonic) take_samples();
 }
 
@@ -106,6 +98,7 @@ TurnOutput& CoreState::end_turn(Time now) {
         if (snapshot_wanted_ || commits_.due(now.monotonic)) build_commit();
     } while (run_waiters() || !to_run_.empty());
     if (commits_.enabled()) page_out_if_needed();
+    if (!all_unacked_.parked.empty()) warn_of_unacked();
     if (stopping_ && !stop_ticket_) write_clean_stop();
     failed_channels_.clear();
     turn_began_.reset();
@@ -129,6 +122,7 @@ std::optional<Milliseconds> CoreState::next_deadline() const {
         const Milliseconds queue = queue_timers_.begin()->first;
         deadline = deadline ? std::min(*deadline, queue) : queue;
     }
+    if (next_nacks_) deadline = deadline ? std::min(*deadline, *next_nacks_) : *next_nacks_;
     if (const auto samples = sampler_.next()) {
         deadline = deadline ? std::min(*deadline, *samples) : *samples;
     }

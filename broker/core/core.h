@@ -45,6 +45,8 @@ public:
 
     void on_durable(storage::Lsn lsn, Time now);
     void on_read(storage::ColdBatch batch, Time now);
+    void on_page(storage::Page page, Time now);
+    void on_pages_settled(std::uint64_t bytes, Time now);
     void on_want_snapshot(storage::Lsn last, Time now);
     void on_retired(storage::Lsn last, Time now);
     void on_alarm(AlarmState alarm, Time now);

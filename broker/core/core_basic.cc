@@ -146,7 +146,7 @@ Done CoreState::consume(ChannelState& channel, Consume& command) {
             fmt::format(
                 "queue '{}' in vhost '{}' in exclusive use", queue.name, queue.vhost->name())};
     }
-    auto consumer = std::make_unique<Consumer>();
+    auto consumer = std::make_unique<Consumer>(all_unacked_);
     consumer->channel = &channel;
     consumer->queue = &queue;
     consumer->slot = command.slot;
@@ -271,7 +271,7 @@ Done CoreState::basic(ChannelState& channel, const amqp::BasicGet& method) {
         return {};
     }
     const bool closed = !may_hand_out(queue);
-    if (closed || (!queue.machine.has_first() && queue.machine.wants_page_in())) {
+    if (closed || !queue.machine.has_first()) {
         // The same method again when the queue is ready for it.
         pause(channel);
         channel.deferred.push_front(
@@ -282,7 +282,7 @@ Done CoreState::basic(ChannelState& channel, const amqp::BasicGet& method) {
             commits_.request();
         } else {
             queue.waiting_gets.push_back(key_of(channel));
-            request_page_in(queue);
+            read_ahead(queue);
         }
         return {};
     }

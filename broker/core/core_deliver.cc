@@ -1,6 +1,5 @@
-// Hand-outs, settles and returns; what is paged out and in.
+// Hand-outs, settles and returns.
 #include "broker/core/core_state.h"
-#include "broker/core/message_codec.h"
 
 #include <algorithm>
 
@@ -12,9 +11,6 @@ namespace {
 
 /// Design 7.3: without any ack, so many hand-outs of a closing channel count as tried.
 constexpr std::uint64_t kTriedWithoutAck = 8;
-constexpr std::size_t kReadBytes = 1024 * 1024;
-/// What a queue keeps in memory at its head when the rest is paged out.
-constexpr std::uint64_t kHeadBytes = 256 * 1024;
 
 }  // namespace
 
@@ -110,7 +106,7 @@ void CoreState::hand_out(Queue& queue) {
     if (queue.keeps_house && queue.unacked > 0) {
         if (const auto timeout = ack_timeout(queue)) arm(queue, now_.monotonic + *timeout);
     }
-    if (queue.machine.wants_page_in() && queue.machine.consumer_waits()) request_page_in(queue);
+    if (!queue.machine.all_in_memory() && !queue.machine.consumers().empty()) read_ahead(queue);
 }
 
 void CoreState::perform(Settle& command) {
@@ -164,6 +160,7 @@ void CoreState::settle(ChannelState& channel, Settle& command) {
     });
     flush_returned();
     flush_acked();
+    if (!all_unacked_.parked.empty()) release(all_unacked_, 0);
     if (!consumer) return;
     consumer->prefetch.give_back(count);
     consumer->slow_start.on_settled(count, consumer->prefetch.used);
@@ -269,6 +266,7 @@ void CoreState::take_back(UnackedList& list, DeliveryRange range, Adjust&& adjus
         returned[queue->uid].push_back(std::move(unacked.entry));
     });
     for (auto& [uid, entries] : returned) give_back(*topology_.find_queue(uid), std::move(entries));
+    release(all_unacked_, 0);
 }
 
 void CoreState::release(Credit& credit, std::uint64_t amount) {
@@ -284,6 +282,24 @@ void CoreState::release(Credit& credit, std::uint64_t amount) {
         consumer->queue->machine.unpark(*consumer);
         list_to_run(*consumer->queue);
     }
+}
+
+void CoreState::warn_of_unacked() {
+    if (now_.monotonic < next_unacked_warning_) return;
+    constexpr Milliseconds kPause{60'000};
+    next_unacked_warning_ = now_.monotonic + kPause;
+    const Consumer& consumer = *all_unacked_.parked.front();
+    log_.log(
+        LogLevel::warning,
+        "clients hold {} bytes without an ack, the limit is {} (unacked_memory_ratio): {} consumers "
+        "get nothing more until there are acks; '{}' of {} holds {} messages of queue '{}'",
+        all_unacked_.used,
+        all_unacked_.limit,
+        all_unacked_.parked.size(),
+        consumer.tag,
+        consumer.channel->session->peer,
+        consumer.unacked.count(),
+        consumer.queue->name);
 }
 
 void CoreState::arm_slow_start(Consumer& consumer) {
@@ -304,90 +320,6 @@ void CoreState::run_slow_start() {
             arm_slow_start(consumer);
         }
     }
-}
-
-void CoreState::request_page_in(Queue& queue) {
-    if (queue.reading) return;
-    queue.reading = true;
-    const ColdRange& cold = queue.machine.cold();
-    output_.store.push_back(ReadRequest{queue.uid, cold.from, cold.to, kReadBytes});
-}
-
-void CoreState::on_read(storage::ColdBatch batch) {
-    Queue* const queue = topology_.find_queue(batch.queue);
-    if (!queue) return;
-    queue->reading = false;
-    QueueDurability& disk = queue->disk;
-    stats_.disk_reads += batch.messages.size();
-    std::vector<QueuedMessage> entries;
-    for (storage::StoredMessage& stored : batch.messages) {
-        if (disk.settled.contains(stored.seq)) continue;
-        auto message = decode_message(pool_, stored.content);
-        if (message.has_error()) {
-            log_.log(
-                LogLevel::critical,
-                "queue '{}': stored message {} is unreadable: {}",
-                queue->name,
-                stored.seq,
-                message.error().message);
-            continue;
-        }
-        QueuedMessage entry;
-        entry.seq = stored.seq;
-        entry.message = std::move(*message);
-        entry.message.mutable_get()->set_published_at_ms(stored.header.published_at_ms);
-        restore_counts(*queue, stored.header, entry);
-        queue->keeps_house = queue->keeps_house || entry.message->expires();
-        entries.push_back(std::move(entry));
-    }
-    queue->machine.page_in(std::move(entries), batch.covered);
-    list_to_run(*queue);
-    for (const ChannelKey& key : std::exchange(queue->waiting_gets, {})) {
-        if (ChannelState* const channel = find_channel(key)) resume(*channel);
-    }
-}
-
-void CoreState::page_out_if_needed() {
-    if (topology_.resident_bytes() <= options_.resident_bytes_max) return;
-    if (now_.monotonic < next_page_out_) return;
-    constexpr Milliseconds kPause{20};
-    next_page_out_ = now_.monotonic + kPause;
-    for (const auto& [name, vhost] : topology_.vhosts()) {
-        for (const auto& [queue_name, queue] : vhost->queues()) {
-            if (topology_.resident_bytes() <= options_.resident_bytes_max) return;
-            if (queue->persistent && queue->machine.resident_bytes() > 2 * kHeadBytes) {
-                queue->machine.page_out(queue->disk.stored_end, kHeadBytes);
-            }
-        }
-    }
-    if (topology_.resident_bytes() > options_.resident_bytes_max && !retire_requested_) {
-        retire_requested_ = true;
-        output_.store.emplace_back(std::in_place_type<RetireEarlyRequest>);
-    }
-}
-
-void CoreState::on_retired(storage::Lsn last) {
-    retire_requested_ = false;
-    next_page_out_ = Milliseconds{0};
-    for (const auto& [name, vhost] : topology_.vhosts()) {
-        for (const auto& [queue_name, queue] : vhost->queues()) {
-            auto& marks = queue->disk.commit_marks;
-            auto mark = marks.begin();
-            while (mark != marks.end() && mark->first <= last) {
-                queue->disk.stored_end = (mark++)->second;
-            }
-            marks.erase(marks.begin(), mark);
-        }
-    }
-}
-
-void CoreState::reclaim(Queue& queue) {
-    if (queue.disk.stored_end <= queue.disk.reclaimed_end) return;
-    queue.disk.reclaimed_end = queue.disk.stored_end;
-    wait(
-        {commits_.ticket(),
-         {},
-         Waiter::Reclaim{ReclaimRequest{queue.uid, queue.disk.settled.floor()}}});
 }
 
 }  // namespace lvt::broker

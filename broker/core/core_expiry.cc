@@ -102,7 +102,9 @@ void CoreState::take_back_overdue(Queue& queue) {
         release(consumer->prefetch, count);
         release(consumer->channel->credit, count);
     }
-    if (!overdue.empty()) give_back(queue, std::move(overdue));
+    if (overdue.empty()) return;
+    give_back(queue, std::move(overdue));
+    release(all_unacked_, 0);
 }
 
 void CoreState::drop_expired(Queue& queue, std::uint64_t now_ms, std::uint64_t grace_ms) {
@@ -134,7 +136,7 @@ void CoreState::keep_house(Queue& queue) {
         const std::uint64_t now = wall_ms();
         arm(queue, now_.monotonic + Milliseconds(static_cast<std::int64_t>(*next - now)));
     }
-    if (queue.machine.wants_page_in()) request_page_in(queue);
+    if (!queue.machine.has_first()) read_ahead(queue);
 }
 
 bool CoreState::refuses(Queue& queue, const Message& message) {

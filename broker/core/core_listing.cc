@@ -47,7 +47,7 @@ std::vector<QueueListing> CoreState::list_queues(ByteView vhost_name) const {
         listing.messages_unacknowledged = queue->unacked;
         listing.message_bytes_ready = queue->machine.ready_bytes();
         listing.message_bytes_resident = queue->machine.resident_bytes();
-        listing.messages_paged_out = queue->machine.cold().count;
+        listing.messages_paged_out = queue->machine.absent_count();
         listing.consumers = queue->machine.consumers().size();
         out.push_back(std::move(listing));
     }

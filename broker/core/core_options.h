@@ -15,6 +15,7 @@ struct AlarmState {
     bool memory = false;
     bool disk = false;
 
+    bool any() const { return memory || disk; }
     bool operator==(const AlarmState&) const = default;
 };
 
@@ -50,6 +51,10 @@ struct CoreOptions {
     Milliseconds state_interval{200};
     /// Messages held in memory, by Message::charge(), before what the store has is dropped from memory.
     std::uint64_t resident_bytes_max = 128 * 1024 * 1024;
+    /// What clients may have in hand, by what it takes of memory, before those with most get nothing more; 0 = no limit.
+    std::uint64_t unacked_bytes_max = 0;
+    /// A publish with a confirm that an alarm holds back is nacked after so long; 0 = never (design 7.5).
+    Milliseconds blocked_nack_after{0};
     /// Bytes handed to the store and not yet durable above which publishers are throttled.
     std::uint64_t unsynced_bytes_max = 16 * 1024 * 1024;
 };

@@ -1,4 +1,4 @@
-// Publish, confirm, return; holding publishers back.
+// Publish, confirm, return.
 #include "broker/core/core_state.h"
 #include "protocol/amqp/properties.h"
 
@@ -20,12 +20,8 @@ void CoreState::perform(Publish& command) {
     if (!channel || deferred(*channel, command)) return;
     hold_back_if_needed(*channel->session, command.message->persistent());
     // RabbitMQ stops reading between header and body.
-    if (channel->session->blocked && !command.message->body().empty()) [[unlikely]] {
-        pause(*channel);
-        channel->alarmed = true;
-        channel->deferred.push_front(std::move(command));
-        return;
-    }
+    if (channel->session->blocked && !command.message->body().empty()) [[unlikely]]
+        return hold_back(*channel, command);
     const amqp::Properties properties(command.message->properties());
     if (properties.has(amqp::property::kHeaders | amqp::property::kReplyTo) &&
         !rewrite(*channel, command))
@@ -207,51 +203,6 @@ void CoreState::confirm(ChannelState& channel, std::uint64_t seqno, bool when_du
 void CoreState::refuse(ChannelState& channel, std::uint64_t seqno) {
     SessionState& session = *channel.session;
     effects(session.lane).push_back(Confirm{session.id, channel.id, true, seqno, seqno});
-}
-
-void CoreState::hold_back_if_needed(SessionState& session, bool persistent) {
-    if ((alarm_.memory || alarm_.disk) && !session.blocked) {
-        session.blocked = any_held_back_ = true;
-        const char* const reason = alarm_.memory && alarm_.disk ? "low on memory & disk"
-                                   : alarm_.memory              ? "low on memory"
-                                                                : "low on disk";
-        effects(session.lane).push_back(Blocked{session.id, reason});
-        if (!session.throttled) effects(session.lane).push_back(Throttle{session.id, true});
-    }
-    if (persistent && !session.throttled &&
-        commits_.unsynced_bytes() > options_.unsynced_bytes_max) {
-        session.throttled = any_held_back_ = true;
-        if (!session.blocked) effects(session.lane).push_back(Throttle{session.id, true});
-    }
-}
-
-void CoreState::release_held_back() {
-    const bool alarm = alarm_.memory || alarm_.disk;
-    const bool disk_behind = commits_.unsynced_bytes() > options_.unsynced_bytes_max / 2;
-    if (alarm && disk_behind) return;
-    any_held_back_ = false;
-    std::vector<ChannelKey> released;
-    for (auto& lane : sessions_) {
-        for (auto& session : lane) {
-            if (!session || !(session->blocked || session->throttled)) continue;
-            if (session->blocked && !alarm) {
-                session->blocked = false;
-                effects(session->lane).push_back(Blocked{session->id, {}});
-                for (const auto& [id, channel] : session->channels) {
-                    if (std::exchange(channel->alarmed, false))
-                        released.push_back(key_of(*channel));
-                }
-            }
-            if (!disk_behind) session->throttled = false;
-            if (session->blocked || session->throttled)
-                any_held_back_ = true;
-            else
-                effects(session->lane).push_back(Throttle{session->id, false});
-        }
-    }
-    for (const ChannelKey& key : released) {
-        if (ChannelState* const channel = find_channel(key)) resume(*channel);
-    }
 }
 
 }  // namespace lvt::broker

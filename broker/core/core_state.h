@@ -3,8 +3,10 @@
 //   core.cc            turns, timers, the doors to the outside
 //   core_sessions.cc   connections and channels: login, open, close, what waits
 //   core_publish.cc    publish, confirm, return
+//   core_alarms.cc     publishers that wait for the end of an alarm, or for the disk
 //   core_transaction.cc  tx
-//   core_deliver.cc    hand-outs, settles, returns, paging
+//   core_deliver.cc    hand-outs, settles, returns
+//   core_paging.cc     what is put out of memory and comes back
 //   core_expiry.cc     what queues do by themselves: expiry, limits, timers
 //   core_dead_letter.cc  what becomes of messages that a queue gives up
 //   core_rewrite.cc    what a publish asks for in its properties: CC, BCC, reply-to
@@ -48,7 +50,7 @@ public:
     // core.cc
     void apply(LaneIndex lane, CommandBatch& batch, Time now);
     void on_durable(storage::Lsn lsn, Time now);
-    void on_alarm(AlarmState alarm, Time now);
+    void on_alarm(AlarmState alarm, Time now);  // core_alarms.cc
     void on_timer(Time now);
     TurnOutput& end_turn(Time now);
     std::optional<Milliseconds> next_deadline() const;
@@ -64,10 +66,12 @@ public:
         storage::Lsn lsn, ByteView record, const std::map<std::uint64_t, Bytes>& bodies) override;
     Result<void> finish_recovery(storage::Lsn last, Time now);
     void on_want_snapshot() { snapshot_wanted_ = true; }
-    void on_retired(storage::Lsn last);
+    void on_retired(storage::Lsn last);  // core_paging.cc
 
-    // core_deliver.cc
+    // core_paging.cc
     void on_read(storage::ColdBatch batch);
+    void on_page(storage::Page page, Time now);
+    void on_pages_settled(std::uint64_t bytes);
 
     // core_trace.cc
     bool set_tracing(ByteView vhost, bool on);
@@ -167,8 +171,15 @@ private:
     bool enqueue(Queue& queue, MessagePtr&& message);
     void confirm(ChannelState& channel, std::uint64_t seqno, bool when_durable);
     void refuse(ChannelState& channel, std::uint64_t seqno);
+
+    // core_alarms.cc
     void hold_back_if_needed(SessionState& session, bool persistent);
     void release_held_back();
+    void block(SessionState& session);
+    /// Until the alarm is over.
+    void hold_back(ChannelState& channel, Publish& command);
+    void nack_held_back();
+    void nack_held_back(const ChannelKey& key);
 
     // core_transaction.cc
     void publish_at_commit(ChannelState& channel, Publish& command, const Route& route);
@@ -222,12 +233,25 @@ private:
     template <class Adjust>
     void take_back(UnackedList& list, DeliveryRange range, Adjust&& adjust);
     void release(Credit& credit, std::uint64_t amount);
+    void warn_of_unacked();
     void open_for_delivery(Queue& queue);
     bool may_hand_out(const Queue& queue) const;
-    void request_page_in(Queue& queue);
-    void page_out_if_needed();
     void arm_slow_start(Consumer& consumer);
     void run_slow_start();
+
+    // core_paging.cc
+    void request_page_in(Queue& queue);
+    void read_ahead(Queue& queue);
+    void arrived_from_disk(Queue& queue);
+    /// By Message::charge(): what ready messages may take.
+    std::uint64_t resident_limit() const { return options_.resident_bytes_max; }
+    void page_out_if_needed();
+    template <class Visit>
+    void for_each_large_queue(std::uint64_t limit, Visit&& visit);
+    void write_pages(std::uint64_t limit);
+    void drop_pages(const Queue& queue);
+    /// Its messages are done with.
+    void settle_page(Queue& queue, const QueuePage& page);
     /// All that the store has of the queue is settled: it may give the space back.
     void reclaim(Queue& queue);
 
@@ -395,6 +419,9 @@ private:
     std::optional<Milliseconds> turn_began_;
     LaneIndex lane_ = 0;  // whose batch is being applied
 
+    /// What clients have in hand, in octets; before the consumers, which count in it.
+    Credit all_unacked_;
+    Milliseconds next_unacked_warning_{0};
     BrokerStats stats_;
     Turnover internal_channels_;  // of sessions that are no client's
     StatsSampler sampler_;
@@ -420,8 +447,18 @@ private:
 
     AlarmState alarm_;
     bool any_held_back_ = false;
+    /// When to look for publishers that have waited too long.
+    std::optional<Milliseconds> next_nacks_;
+    // Of this alarm.
+    std::uint64_t blocked_publishers_ = 0;
+    std::uint64_t blocked_nacks_ = 0;
     bool retire_requested_ = false;
     Milliseconds next_page_out_{0};
+    storage::PageId last_page_id_;
+    /// By the queue that asked for it.
+    std::unordered_map<storage::PageId, storage::QueueUid> loading_pages_;
+    /// Handed to the store and not on the disk yet.
+    std::uint64_t unwritten_page_bytes_ = 0;
     bool snapshot_wanted_ = false;
     bool stopping_ = false;
     std::optional<Ticket> stop_ticket_;
@@ -444,46 +481,6 @@ private:
     storage::Lsn snapshot_as_of_;
 };
 
-template <class Accepts>
-void CoreState::forward(
-    VirtualHost& vhost, Exchange* exchange, MessagePtr message, Accepts&& accepts) {
-    message.mutable_get()->set_published_at_ms(wall_ms());
-    Route route;
-    vhost.route(exchange, *message, route, copy_keys(*message));
-    keep_for_quorum(route, *message.mutable_get());
-    std::vector<storage::Target> outer = std::exchange(targets_, {});
-    for (Queue* const target : route.queues) {
-        if (accepts(*target, *message)) enqueue(*target, MessagePtr(message));
-    }
-    if (!targets_.empty()) {
-        commits_.add_message(message, targets_, now_.monotonic + options_.publish_interval);
-    }
-    targets_ = std::move(outer);
-}
-
-template <class M>
-void CoreState::reply(ChannelState& channel, M method) {
-    effects(channel.session->lane)
-        .push_back(Reply{
-            channel.session->id, channel.id, std::make_unique<amqp::Method>(std::move(method))});
-}
-
-template <class M>
-void CoreState::reply_when_durable(ChannelState& channel, M method) {
-    if (commits_.durable(commits_.ticket())) return reply(channel, std::move(method));
-    commits_.request();
-    pause(channel);
-    wait(
-        {commits_.ticket(),
-         key_of(channel),
-         Waiter::HeldReply{std::make_unique<amqp::Method>(std::move(method))}});
-}
-
-template <class Command>
-bool CoreState::deferred(ChannelState& channel, Command& command) {
-    if (!channel.waiting) return false;
-    channel.deferred.push_back(std::move(command));
-    return true;
-}
-
 }  // namespace lvt::broker
+
+#include "broker/core/core_state_inline.h"

@@ -207,6 +207,7 @@ std::uint64_t CoreState::purge(Queue& queue) {
     if (commits_.enabled() && queue.persistent) {
         queue.machine.for_each_resident(
             [&](const QueuedMessage& entry) { settle_on_disk(queue, entry.seq, *entry.message); });
+        queue.machine.for_each_page([&](const QueuePage& page) { settle_page(queue, page); });
         const ColdRange& cold = queue.machine.cold();
         if (cold.active()) {
             const storage::SeqRun run{cold.from, cold.to - cold.from};
@@ -218,6 +219,8 @@ std::uint64_t CoreState::purge(Queue& queue) {
             reclaim(queue);
         }
     }
+    drop_pages(queue);
+    queue.loading.reset();
     return queue.machine.purge();
 }
 
@@ -263,6 +266,7 @@ Done CoreState::topology(ChannelState& channel, const amqp::QueueDelete& method)
 }
 
 void CoreState::forget(const Queue& queue) {
+    drop_pages(queue);
     commits_.forget(queue);
     if (queue.timer_at) queue_timers_.erase({*queue.timer_at, queue.uid});
 }

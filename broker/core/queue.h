@@ -114,7 +114,9 @@ struct Queue {
     bool listed_to_run = false;
     /// A read of its cold messages is under way.
     bool reading = false;
-    /// Channels whose basic.get waits for that read.
+    /// The page that is on its way back.
+    std::optional<storage::PageId> loading;
+    /// Channels whose basic.get waits for one of these reads.
     std::vector<ChannelKey> waiting_gets;
 
     /// It is the delay queue of an exchange.

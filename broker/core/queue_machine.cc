@@ -17,14 +17,14 @@ Seq QueueMachine::enqueue(QueuedMessage&& entry) {
     charge(entry.message->charge());
     body_bytes_ += entry.message->body().size();
     const Seq seq = entry.seq;
-    if (cold_.active())
+    if (behind_head_)
         tail_.push_back(std::move(entry));
     else
         put(std::move(entry));
     return seq;
 }
 
-Ring<QueuedMessage>& QueueMachine::level_of(const QueuedMessage& entry) {
+PagedRing& QueueMachine::level_of(const QueuedMessage& entry) {
     const std::size_t priority = std::min<std::size_t>(entry.message->priority(), higher_.size());
     return priority == 0 ? head_ : higher_[priority - 1];
 }
@@ -34,7 +34,7 @@ void QueueMachine::put(QueuedMessage&& entry) {
         head_.push_back(std::move(entry));
         return;
     }
-    Ring<QueuedMessage>& level = level_of(entry);
+    PagedRing& level = level_of(entry);
     if (&level != &head_) ++higher_count_;
     level.push_back(std::move(entry));
 }
@@ -46,7 +46,7 @@ void QueueMachine::requeue(std::vector<QueuedMessage> entries) {
         body_bytes_ += entry.message->body().size();
     }
     if (higher_.empty()) {
-        merge(head_, std::move(entries));
+        head_.merge(std::move(entries));
         return;
     }
     std::vector<std::vector<QueuedMessage>> levels(higher_.size() + 1);
@@ -56,48 +56,28 @@ void QueueMachine::requeue(std::vector<QueuedMessage> entries) {
         levels[at].push_back(std::move(entry));
     }
     for (std::size_t i = 0; i < levels.size(); ++i) {
-        merge(i == 0 ? head_ : higher_[i - 1], std::move(levels[i]));
+        (i == 0 ? head_ : higher_[i - 1]).merge(std::move(levels[i]));
     }
 }
 
-/// From the front: returned messages are nearly always in front of all that is ready.
-void QueueMachine::merge(Ring<QueuedMessage>& level, std::vector<QueuedMessage> entries) {
-    if (entries.empty()) return;
-    const auto by_seq = [](const QueuedMessage& a, const QueuedMessage& b) {
-        return a.seq < b.seq;
-    };
-    if (!std::is_sorted(entries.begin(), entries.end(), by_seq)) {
-        std::sort(entries.begin(), entries.end(), by_seq);
-    }
-    std::vector<QueuedMessage> in_front;
-    while (!level.empty() && level.front().seq < entries.back().seq) {
-        in_front.push_back(level.pop_front());
-    }
-    auto a = in_front.rbegin();
-    auto b = entries.rbegin();
-    while (a != in_front.rend() || b != entries.rend()) {
-        const bool from_front = b == entries.rend() || (a != in_front.rend() && a->seq > b->seq);
-        level.push_front(std::move(from_front ? *a++ : *b++));
-    }
-}
-
-Ring<QueuedMessage>* QueueMachine::first_level() {
+const PagedRing* QueueMachine::find_first_level() const {
     if (gathering()) return nullptr;
+    const PagedRing* first = &head_;
     if (higher_count_) {
-        for (std::size_t i = higher_.size(); i > 0; --i) {
-            if (!higher_[i - 1].empty()) return &higher_[i - 1];
-        }
+        std::size_t at = higher_.size();
+        while (higher_[at - 1].empty()) --at;
+        first = &higher_[at - 1];
     }
-    return head_.empty() ? nullptr : &head_;
+    return first->has_front() ? first : nullptr;
 }
 
 std::optional<QueuedMessage> QueueMachine::take() {
-    Ring<QueuedMessage>* const level = first_level();
+    PagedRing* const level = first_level_to_take();
     if (!level) return std::nullopt;
     return take_from(*level);
 }
 
-QueuedMessage QueueMachine::take_from(Ring<QueuedMessage>& level) {
+QueuedMessage QueueMachine::take_from(PagedRing& level) {
     QueuedMessage entry = level.pop_front();
     --ready_total_;
     discharge(entry.message->charge());
@@ -105,8 +85,10 @@ QueuedMessage QueueMachine::take_from(Ring<QueuedMessage>& level) {
     handed_out_end_ = std::max(handed_out_end_, entry.seq + 1);
     if (&level != &head_)
         --higher_count_;
-    else if (head_.empty() && !cold_.active() && !tail_.empty())
+    else if (behind_head_ && head_.empty() && !cold_.active()) {
         std::swap(head_, tail_);
+        behind_head_ = false;
+    }
     return entry;
 }
 
@@ -118,8 +100,10 @@ std::uint64_t QueueMachine::purge() {
     higher_count_ = 0;
     tail_.clear();
     cold_ = {};
+    behind_head_ = false;
     discharge(resident_bytes_);
     body_bytes_ = 0;
+    paged_bytes_ = 0;
     return count;
 }
 
@@ -128,6 +112,7 @@ void QueueMachine::set_cold(ColdRange cold) {
     constexpr std::uint64_t kHead = sizeof(Message) + 32;
     ready_total_ += cold.count - cold_.count;
     cold_ = cold;
+    note_what_is_behind();
     body_bytes_ = cold.bytes - std::min(cold.bytes, cold.count * kHead);
 }
 
@@ -141,7 +126,8 @@ void QueueMachine::swallow(const QueuedMessage& entry) {
 }
 
 std::uint64_t QueueMachine::page_out(Seq stored_end, std::uint64_t keep_bytes) {
-    if (!higher_.empty()) return 0;
+    if (!higher_.empty() || head_.has_pages()) return 0;
+    if (!cold_.active() && !tail_.empty()) return 0;
     const std::uint64_t before = resident_bytes_;
     const auto evictable = [&](const QueuedMessage& entry) {
         return entry.seq < stored_end && entry.seq >= handed_out_end_ &&
@@ -162,7 +148,8 @@ std::uint64_t QueueMachine::page_out(Seq stored_end, std::uint64_t keep_bytes) {
         for (std::size_t i = keep; i < end; ++i) swallow(head_[i]);
         while (head_.size() > keep) head_.pop_back();
     }
-    while (!tail_.empty() && evictable(tail_.front())) swallow(tail_.pop_front());
+    while (tail_.has_front() && evictable(tail_.front())) swallow(tail_.pop_front());
+    note_what_is_behind();
     return before - resident_bytes_;
 }
 
@@ -182,7 +169,50 @@ void QueueMachine::page_in(std::vector<QueuedMessage> entries, Seq covered) {
     ready_total_ += ready();
     if (cold_.active()) return;
     if (head_.empty() && higher_.empty()) std::swap(head_, tail_);
-    while (!tail_.empty()) put(tail_.pop_front());
+    if (!tail_.has_pages()) {
+        while (!tail_.empty()) put(tail_.pop_front());
+    }
+    note_what_is_behind();
+}
+
+std::vector<QueuedMessage> QueueMachine::page_out_to(
+    storage::PageId id, std::uint64_t keep_bytes, std::uint64_t page_bytes, bool any) {
+    std::vector<QueuedMessage> out;
+    if (higher_.empty()) {
+        out = tail_.page_out(id, 0, page_bytes, any);
+        if (out.empty()) out = head_.page_out(id, keep_bytes, page_bytes, any);
+    } else {
+        out = head_.page_out(id, keep_bytes, page_bytes, any);
+        for (std::size_t i = 0; i < higher_.size() && out.empty(); ++i)
+            out = higher_[i].page_out(id, keep_bytes, page_bytes, any);
+    }
+    for (const QueuedMessage& entry : out) {
+        const std::uint64_t bytes = entry.message->charge();
+        discharge(bytes);
+        paged_bytes_ += bytes;
+    }
+    return out;
+}
+
+std::optional<storage::PageId> QueueMachine::wanted_page() const {
+    if (gathering()) return std::nullopt;
+    for (std::size_t i = higher_count_ ? higher_.size() : 0; i > 0; --i) {
+        if (!higher_[i - 1].empty()) return higher_[i - 1].wanted_page();
+    }
+    return head_.wanted_page();
+}
+
+void QueueMachine::page_in(storage::PageId id, std::vector<QueuedMessage> entries) {
+    for (const QueuedMessage& entry : entries) {
+        const std::uint64_t bytes = entry.message->charge();
+        charge(bytes);
+        paged_bytes_ -= std::min(paged_bytes_, bytes);
+    }
+    if (head_.begins_with(id)) return head_.page_in(std::move(entries));
+    if (tail_.begins_with(id)) return tail_.page_in(std::move(entries));
+    for (PagedRing& level : higher_) {
+        if (level.begins_with(id)) return level.page_in(std::move(entries));
+    }
 }
 
 void QueueMachine::add(Consumer& consumer) {
@@ -243,6 +273,11 @@ bool QueueMachine::eligible(Consumer& consumer) {
             return false;
         }
     }
+    if (!consumer.no_ack && !consumer.all_unacked->available() &&
+        consumer.unacked.count() >= kUnackedFree) [[unlikely]] {
+        park(consumer, *consumer.all_unacked);
+        return false;
+    }
     // A channel's window holds back its no-ack consumers too, though they take nothing of it.
     if (consumer.no_ack && !consumer.channel_credit->available()) {
         park(consumer, *consumer.channel_credit);
@@ -291,7 +326,7 @@ Consumer* QueueMachine::next_consumer() {
 }
 
 QueuedMessage QueueMachine::hand_out(Consumer& consumer) {
-    QueuedMessage entry = take_from(*first_level());
+    QueuedMessage entry = take_from(*first_level_to_take());
     if (!consumer.no_ack) {
         consumer.prefetch.take(1);
         consumer.channel_credit->take(1);

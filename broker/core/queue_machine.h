@@ -2,12 +2,14 @@
 //
 //   head (in memory) | cold (on disk only) | tail (in memory)       all ascending by seq
 //
+// Of the head and of the tail, pages may lie in the scratch file (PagedRing): what the store does not have.
+//
 // Messages are taken from the head. A queue with priorities has a head for each, and takes from the highest that has any.
 // New messages go to the head too while nothing is cold, else to the tail. A returned message goes back to the place its seq gives it,
 // which is always in the head: what is cold was never handed out.
 #pragma once
 
-#include "broker/core/consumer.h"
+#include "broker/core/paged_ring.h"
 
 #include <optional>
 #include <vector>
@@ -58,18 +60,18 @@ public:
     /// Of the first messages of all priorities, one that `wanted(const QueuedMessage&)` accepts.
     template <class Wanted>
     std::optional<QueuedMessage> take_first(Wanted&& wanted) {
-        if (!head_.empty() && wanted(head_.front())) return take_from(head_);
+        if (head_.has_front() && wanted(head_.front())) return take_from(head_);
         for (auto& level : higher_) {
-            if (!level.empty() && wanted(level.front())) return take_from(level);
+            if (level.has_front() && wanted(level.front())) return take_from(level);
         }
         return std::nullopt;
     }
     /// Calls visit(const Message&) for the first message of each priority.
     template <class Visit>
     void for_each_first(Visit&& visit) const {
-        if (!head_.empty()) visit(*head_.front().message);
+        if (head_.has_front()) visit(*head_.front().message);
         for (const auto& level : higher_) {
-            if (!level.empty()) visit(*level.front().message);
+            if (level.has_front()) visit(*level.front().message);
         }
     }
     /// Drops all that is ready. Answers how many.
@@ -77,24 +79,31 @@ public:
     /// Calls visit(const QueuedMessage&) for what is ready and in memory, ascending within a priority.
     template <class Visit>
     void for_each_resident(Visit&& visit) const {
-        for (std::size_t i = 0; i < head_.size(); ++i) visit(head_[i]);
-        for (const auto& level : higher_) {
-            for (std::size_t i = 0; i < level.size(); ++i) visit(level[i]);
-        }
-        for (std::size_t i = 0; i < tail_.size(); ++i) visit(tail_[i]);
+        head_.for_each_resident(visit);
+        for (const auto& level : higher_) level.for_each_resident(visit);
+        tail_.for_each_resident(visit);
     }
 
     std::uint64_t ready() const {
         return head_.size() + higher_count_ + cold_.count + tail_.size();
     }
-    std::uint64_t ready_bytes() const { return resident_bytes_ + cold_.bytes; }
+    std::uint64_t ready_bytes() const { return resident_bytes_ + cold_.bytes + paged_bytes_; }
+    /// Of ready messages that are not in memory, in the store or in pages.
+    std::uint64_t absent_count() const {
+        std::uint64_t count = cold_.count + head_.paged_count() + tail_.paged_count();
+        for (const auto& level : higher_) count += level.paged_count();
+        return count;
+    }
+    std::uint64_t absent_bytes() const { return cold_.bytes + paged_bytes_; }
     /// Of their bodies alone. After a restart an estimate for what has not been read yet.
     std::uint64_t ready_body_bytes() const { return body_bytes_; }
     /// Of ready messages in memory, by Message::charge().
     std::uint64_t resident_bytes() const { return resident_bytes_; }
     const ColdRange& cold() const { return cold_; }
     /// The first ready message, if there is one, can be taken.
-    bool has_first() const { return (!head_.empty() || higher_count_) && !gathering(); }
+    bool has_first() const { return first_level() != nullptr; }
+    /// Nothing of it is on disk only.
+    bool all_in_memory() const { return !behind_head_ && paged_bytes_ == 0; }
 
     // What is on disk only.
 
@@ -105,6 +114,21 @@ public:
     std::uint64_t page_out(storage::Seq stored_end, std::uint64_t keep_bytes);
     /// Messages from the store, ascending, none settled, for the cold range up to `covered`.
     void page_in(std::vector<QueuedMessage> entries, storage::Seq covered);
+
+    /// Takes out messages for the page `id`, of what would be taken last. Nothing where there is not enough for one. `any`: also
+    /// messages that were handed out before.
+    std::vector<QueuedMessage> page_out_to(
+        storage::PageId id, std::uint64_t keep_bytes, std::uint64_t page_bytes, bool any);
+    /// The page that is needed next, or soon.
+    std::optional<storage::PageId> wanted_page() const;
+    void page_in(storage::PageId id, std::vector<QueuedMessage> entries);
+    /// Calls visit(const QueuePage&).
+    template <class Visit>
+    void for_each_page(Visit&& visit) const {
+        head_.for_each_page(visit);
+        tail_.for_each_page(visit);
+        for (const auto& level : higher_) level.for_each_page(visit);
+    }
 
     // Who gets it.
 
@@ -133,16 +157,32 @@ public:
     /// A consumer in the round could take more than there is at hand.
     bool consumer_waits() const { return !round_.empty(); }
     bool wants_page_in() const { return cold_.active() && (head_.empty() || !higher_.empty()); }
+    /// There is more in the store, and less than about kLowBytes in front of it.
+    bool runs_low() const {
+        if (!cold_.active()) return false;
+        if (gathering()) return true;
+        if (head_.has_pages()) return false;
+        const std::uint64_t of_each = cold_.bytes / std::max<std::uint64_t>(1, cold_.count);
+        return head_.empty() || head_.size() * of_each < kLowBytes;
+    }
+    bool has_priorities() const { return !higher_.empty(); }
 
 private:
+    static constexpr std::uint64_t kLowBytes = 512 * 1024;
+
     /// With priorities, what is on disk must be known before anything is taken.
     bool gathering() const { return !higher_.empty() && cold_.active(); }
-    Ring<QueuedMessage>& level_of(const QueuedMessage& entry);
-    QueuedMessage take_from(Ring<QueuedMessage>& level);
-    /// The level that the first ready message stands in; null: none is in memory.
-    Ring<QueuedMessage>* first_level();
+    PagedRing& level_of(const QueuedMessage& entry);
+    QueuedMessage take_from(PagedRing& level);
+    /// The level that the first ready message stands in; null: it is not in memory.
+    const PagedRing* first_level() const {
+        if (behind_head_ || higher_count_) return find_first_level();
+        return head_.has_front() ? &head_ : nullptr;
+    }
+    PagedRing* first_level_to_take() { return const_cast<PagedRing*>(first_level()); }
+    const PagedRing* find_first_level() const;
+    void note_what_is_behind() { behind_head_ = cold_.active() || !tail_.empty(); }
     void put(QueuedMessage&& entry);
-    void merge(Ring<QueuedMessage>& level, std::vector<QueuedMessage> entries);
     Consumer& next_in_round();
     bool eligible(Consumer& consumer);
     void park(Consumer& consumer, Credit& on);
@@ -158,16 +198,20 @@ private:
 
     std::uint64_t& gauge_;
     std::uint64_t& ready_total_;
-    Ring<QueuedMessage> head_;  // with priorities: priority 0
+    PagedRing head_;  // with priorities: priority 0
     ColdRange cold_;
-    Ring<QueuedMessage> tail_;
+    PagedRing tail_;  // with priorities: in no page, and only while something is cold
+    /// Something is cold, or in the tail.
+    bool behind_head_ = false;
     storage::Seq next_seq_ = 1;
     /// Every seq that was ever handed out is below.
     storage::Seq handed_out_end_ = 0;
     std::uint64_t resident_bytes_ = 0;
     std::uint64_t body_bytes_ = 0;
+    /// In pages, by Message::charge().
+    std::uint64_t paged_bytes_ = 0;
     /// Priorities from 1 on; none where the queue has no priorities.
-    std::vector<Ring<QueuedMessage>> higher_;
+    std::vector<PagedRing> higher_;
     std::uint64_t higher_count_ = 0;
     bool single_active_ = false;
     /// Not all consumers have the same priority.

@@ -46,6 +46,10 @@ public:
         if (--size_ == 0) shrink();
         return value;
     }
+    /// Gives memory back that a much longer one needed.
+    void fit() {
+        if (slots_.size() > kKeptSlots && size_ < slots_.size() / 8) resize(slots_.size() / 4);
+    }
     void clear() {
         slots_.clear();
         slots_.shrink_to_fit();
@@ -58,10 +62,11 @@ private:
     static constexpr std::size_t kKeptSlots = 4096;
 
     std::size_t mask() const { return slots_.size() - 1; }
-    void grow() {
-        std::vector<T> bigger(slots_.empty() ? kFirstSlots : slots_.size() * 2);
-        for (std::size_t i = 0; i < size_; ++i) bigger[i] = std::move((*this)[i]);
-        slots_ = std::move(bigger);
+    void grow() { resize(slots_.empty() ? kFirstSlots : slots_.size() * 2); }
+    void resize(std::size_t slots) {
+        std::vector<T> other(slots);
+        for (std::size_t i = 0; i < size_; ++i) other[i] = std::move((*this)[i]);
+        slots_ = std::move(other);
         begin_ = 0;
     }
     void shrink() {

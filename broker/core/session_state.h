@@ -131,6 +131,9 @@ struct SessionState {
     bool closing = false;
     /// It has published while an alarm was on, and was told.
     bool blocked = false;
+    Milliseconds blocked_since{0};
+    /// It is read once more though it is blocked: what it has sent is nacked.
+    bool let_in = false;
     /// It is not read because the disk is behind.
     bool throttled = false;
     /// See Login.

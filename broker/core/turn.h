@@ -27,14 +27,25 @@ struct SnapshotRequest {
     storage::StateSnapshot snapshot;
 };
 struct RetireEarlyRequest {};
+struct WritePageRequest {
+    storage::PageId id;
+    Bytes bytes;
+};
+struct TakePageRequest {
+    storage::PageId id;
+};
+struct DropPageRequest {
+    storage::PageId id;
+};
 struct ReclaimRequest {
     storage::QueueUid queue;
     storage::Seq floor = 0;
 };
 
 /// A call to make on the DurableStore, in order.
-using StoreRequest =
-    std::variant<AppendRequest, ReadRequest, SnapshotRequest, RetireEarlyRequest, ReclaimRequest>;
+using StoreRequest = std::variant<
+    AppendRequest, ReadRequest, SnapshotRequest, RetireEarlyRequest, ReclaimRequest,
+    WritePageRequest, TakePageRequest, DropPageRequest>;
 
 struct TurnOutput {
     /// One batch a lane, by LaneIndex.

@@ -22,7 +22,7 @@ json::value capacity(const Queue& queue, const Context&) {
 }
 
 std::uint64_t in_memory(const Queue& queue) {
-    return queue.machine.ready() - queue.machine.cold().count;
+    return queue.machine.ready() - queue.machine.absent_count();
 }
 
 /// The first ready message's, in seconds.
@@ -83,7 +83,7 @@ constexpr Column<Queue> kQueueColumns[] = {
     {"messages_persistent",
      [](const Queue& q, const Context&) -> json::value { return q.disk.live_messages; }},
     {"messages_paged_out",
-     [](const Queue& q, const Context&) -> json::value { return q.machine.cold().count; }},
+     [](const Queue& q, const Context&) -> json::value { return q.machine.absent_count(); }},
     {"message_bytes_ready",
      [](const Queue& q, const Context&) -> json::value { return q.machine.ready_body_bytes(); }},
     {"message_bytes_ram",

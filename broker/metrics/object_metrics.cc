@@ -11,7 +11,9 @@ std::uint64_t load(const std::atomic<std::uint64_t>& counter) {
     return counter.load(std::memory_order_relaxed);
 }
 
-std::uint64_t ready_in_memory(const Queue& q) { return q.machine.ready() - q.machine.cold().count; }
+std::uint64_t ready_in_memory(const Queue& q) {
+    return q.machine.ready() - q.machine.absent_count();
+}
 
 std::uint64_t capacity(const Queue& q) {
     if (q.machine.consumers().empty()) return 0;
@@ -96,12 +98,12 @@ constexpr ObjectMetric<Queue> kQueueMetrics[] = {
      "queue_messages_paged_out",
      kGauge,
      "Messages paged out to disk",
-     [](const Queue& q) { return q.machine.cold().count; }},
+     [](const Queue& q) { return q.machine.absent_count(); }},
     {kQueue,
      "queue_messages_paged_out_bytes",
      kGauge,
      "Size in bytes of messages paged out to disk",
-     [](const Queue& q) { return q.machine.cold().bytes; }},
+     [](const Queue& q) { return q.machine.absent_bytes(); }},
     {kQueueDelivery,
      "queue_messages_published_total",
      kCounter,

@@ -170,6 +170,9 @@ void CoreThread::perform(StoreRequest& request) {
         void operator()(SnapshotRequest& r) const { store.provide_snapshot(std::move(r.snapshot)); }
         void operator()(RetireEarlyRequest&) const { store.retire_early(); }
         void operator()(ReclaimRequest& r) const { store.reclaim(r.queue, r.floor); }
+        void operator()(WritePageRequest& r) const { store.write_page(r.id, std::move(r.bytes)); }
+        void operator()(TakePageRequest& r) const { store.take_page(r.id); }
+        void operator()(DropPageRequest& r) const { store.drop_page(r.id); }
     };
     std::visit(Visitor{*store_}, request);
 }
@@ -187,6 +190,12 @@ storage::StoreEvents CoreThread::store_events() {
     };
     events.on_retired = [this](storage::Lsn last) {
         post_store_event([&](StoreMailbox& mailbox) { mailbox.retired = last; });
+    };
+    events.on_page = [this](storage::Page page) {
+        post_store_event([&](StoreMailbox& mailbox) { mailbox.pages.push_back(std::move(page)); });
+    };
+    events.on_pages_settled = [this](std::uint64_t bytes) {
+        post_store_event([&](StoreMailbox& mailbox) { mailbox.settled_page_bytes += bytes; });
     };
     events.on_fatal = on_fatal_;
     return events;
@@ -207,18 +216,24 @@ void CoreThread::serve_store() {
     std::optional<storage::Lsn> want_snapshot;
     std::optional<storage::Lsn> retired;
     std::vector<storage::ColdBatch> reads;
+    std::vector<storage::Page> pages;
+    std::uint64_t settled_page_bytes = 0;
     {
         const std::lock_guard lock(store_mailbox_.mutex);
         durable = std::exchange(store_mailbox_.durable, std::nullopt);
         want_snapshot = std::exchange(store_mailbox_.want_snapshot, std::nullopt);
         retired = std::exchange(store_mailbox_.retired, std::nullopt);
         reads.swap(store_mailbox_.reads);
+        pages.swap(store_mailbox_.pages);
+        settled_page_bytes = std::exchange(store_mailbox_.settled_page_bytes, 0);
         store_mailbox_.scheduled = false;
     }
     const Time now = clock_.now();
     if (durable) core_.on_durable(*durable, now);
     if (retired) core_.on_retired(*retired, now);
     for (storage::ColdBatch& batch : reads) core_.on_read(std::move(batch), now);
+    for (storage::Page& page : pages) core_.on_page(std::move(page), now);
+    if (settled_page_bytes) core_.on_pages_settled(settled_page_bytes, now);
     if (want_snapshot) core_.on_want_snapshot(*want_snapshot, now);
     end_of_turn(now);
 }

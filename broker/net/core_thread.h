@@ -83,6 +83,8 @@ private:
         std::optional<storage::Lsn> want_snapshot;
         std::optional<storage::Lsn> retired;
         std::vector<storage::ColdBatch> reads;
+        std::vector<storage::Page> pages;
+        std::uint64_t settled_page_bytes = 0;
         bool scheduled = false;
     };
 

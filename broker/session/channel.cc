@@ -75,6 +75,7 @@ void Channel::reset() {
     crossed_ = failed_meanwhile_ = confirming_ = transactional_ = false;
     assembler_ = {};
     builder_ = {};
+    session_.bodies.remove(std::exchange(partial_bytes_, 0));
     refusal_.reset();
     last_seqno_ = last_tag_ = 0;
     prefetch_ = channel_prefetch_ = 0;
@@ -168,7 +169,12 @@ AmqpResult<void> Channel::on_frame(const amqp::Frame& frame) {
         case amqp::AssemblyStep::Kind::body: break;
     }
     if (!refusal_ && !step->body.empty()) builder_.append(step->body);
-    return step->complete ? finish_publish() : AmqpResult<void>();
+    if (step->complete) return finish_publish();
+    if (!refusal_) {
+        partial_bytes_ += step->body.size();
+        session_.bodies.add(step->body.size());
+    }
+    return {};
 }
 
 AmqpResult<void> Channel::on_method(amqp::Method&& any) {

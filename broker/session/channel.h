@@ -50,6 +50,7 @@ public:
     };
 
     Channel(SessionContext& session, std::uint16_t number) : session_(session), number_(number) {}
+    ~Channel() { session_.bodies.remove(partial_bytes_); }
     Channel(const Channel&) = delete;
     Channel& operator=(const Channel&) = delete;
 
@@ -158,6 +159,8 @@ private:
 
     amqp::CommandAssembler assembler_;
     MessageBuilder builder_;
+    /// Of its body, while it is not whole.
+    std::uint64_t partial_bytes_ = 0;
     /// Why the message being assembled is refused, told when all of it has come.
     std::unique_ptr<amqp::AmqpError> refusal_;
     /// It is refused for its size, which counts before its sender's rights.

@@ -79,6 +79,7 @@ AmqpResult<void> Channel::on_content_header(const amqp::AssemblyStep& step) {
 }
 
 AmqpResult<void> Channel::finish_publish() {
+    session_.bodies.remove(std::exchange(partial_bytes_, 0));
     const auto& method = std::get<amqp::BasicPublish>(assembler_.method());
     if (const auto refusal = std::move(refusal_)) {
         if (too_large_) return std::move(*refusal);

@@ -359,9 +359,9 @@ void Connection::consume_output(std::size_t size, Time now) {
     note_pending_output();
 }
 
-bool Connection::wants_read() const {
+bool Connection::wants_read() {
     return state_ != State::ended && !throttled_ && !holding() &&
-           unread_answers_ <= kUnreadAnswersMax;
+           unread_answers_ <= kUnreadAnswersMax && session_.bodies.may_read();
 }
 
 bool Connection::done() const {
@@ -398,6 +398,11 @@ void Connection::on_timer(Time now) {
 
 void Connection::end_of_turn(Time now) {
     now_ = now.monotonic;
+    if (session_.bodies.expelled() && state_ == State::running) [[unlikely]] {
+        fail(AmqpError{
+            ReplyCode::resource_error,
+            "low on memory, and the rest of a body does not come while others wait"});
+    }
     // Not while the client leaves much unread: then acks wait and merge.
     if (session_.output.size() < 2 * kOutputAheadBytes) flush_confirms();
     encode_pending();

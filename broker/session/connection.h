@@ -64,7 +64,7 @@ public:
     void consume_output(std::size_t size, Time now);
 
     /// False while the socket must not be read: the core is behind, or the client does not read what it asked for.
-    bool wants_read() const;
+    bool wants_read();
     /// True where everything has been said and the core holds nothing for it: the socket, if any, may be closed and the
     /// session's slot used again.
     bool done() const;

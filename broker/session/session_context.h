@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "broker/core/command.h"
+#include "broker/session/body_budget.h"
 #include "broker/session/confirm_tracker.h"
 #include "broker/session/output_buffer.h"
 #include "broker/session/pending_deliveries.h"
@@ -34,6 +35,8 @@ struct SessionContext {
     /// To the socket.
     OutputBuffer output;
     PendingDeliveries pending;
+    /// Of bodies that have come in part.
+    BodyShare bodies{options.bodies};
     std::uint32_t frame_max = amqp::kFrameMaxLowest;
     Bytes user;
     /// Its messages may name another user.

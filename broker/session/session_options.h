@@ -11,6 +11,8 @@
 
 namespace lvt::broker {
 
+class BodyBudget;
+
 /// The same for all connections of a listener; must outlive them.
 struct SessionOptions {
     // server-properties of connection.start. Clients switch on product and version.
@@ -33,6 +35,8 @@ struct SessionOptions {
     std::uint32_t initial_frame_max = amqp::kFrameMaxLowest;
     /// Octets of a body; a larger one costs the channel (406).
     std::uint64_t max_message_size = 134'217'728;
+    /// Shared by the connections of all lanes; null = no limit.
+    BodyBudget* bodies = nullptr;
 
     /// From the connection's start to connection.open-ok; 0 = no limit.
     Milliseconds handshake_timeout{10'000};

@@ -41,10 +41,11 @@ class Closed(ConnectionError):
 
 
 class RawConnection:
-    """A blocking connection, handshake with AMQPLAIN included, one channel; encrypted where an SSL context is given."""
+    """A blocking connection, handshake with AMQPLAIN included, one channel; encrypted where an SSL context is given. `properties`
+    are the client's, as encoded entries."""
 
     def __init__(self, host_port, user="guest", password="guest", vhost="/", channel=True,
-                 context=None):
+                 context=None, properties=()):
         host, port = host_port.rsplit(":", 1)
         self.socket = socket.create_connection((host, int(port)))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -56,7 +57,7 @@ class RawConnection:
         self.expect(10, 10)
         response = (entry("LOGIN", b"S", long_string(user)) +
                     entry("PASSWORD", b"S", long_string(password)))
-        self.send(method(0, 10, 11, table([]) + short_string("AMQPLAIN") + long_string(response) +
+        self.send(method(0, 10, 11, table(properties) + short_string("AMQPLAIN") + long_string(response) +
                          short_string("en_US")))
         channel_max, frame_max, _ = struct.unpack(">HIH", self.expect(10, 30))
         self.frame_max = frame_max

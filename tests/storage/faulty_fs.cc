@@ -74,6 +74,14 @@ public:
         return size <= node_->cached.size() ? Result<void>() : fs_.grow(*node_, size, path_);
     }
 
+    Result<void> release(std::uint64_t offset, std::uint64_t size) override {
+        const std::lock_guard lock(fs_.mutex_);
+        LVT_TRY(check("release"));
+        const std::uint64_t end = std::min<std::uint64_t>(offset + size, node_->cached.size());
+        for (std::uint64_t at = offset; at < end; ++at) node_->cached[at] = '\0';
+        return {};
+    }
+
     Result<void> truncate(std::uint64_t size) override {
         const std::lock_guard lock(fs_.mutex_);
         LVT_TRY(check("truncate"));

@@ -14,7 +14,7 @@ TEST(ResourceWatch, TellsOfMemoryAndDiskAndWatchesOnWhileAnAlarmIsOn) {
     std::vector<AlarmState> told;
     // No process has less than one octet of memory, and no disk has that much free.
     ResourceWatch watch(
-        {1, ~std::uint64_t{0}, "/tmp"}, loop, clock, log,
+        {1, ~std::uint64_t{0} / 2, 0, "/tmp"}, loop, clock, log,
         {[] { return false; },
          [&](AlarmState alarm) {
              told.push_back(alarm);
@@ -34,7 +34,7 @@ TEST(ResourceWatch, LooksAtOnceWhereMuchWasRead) {
     NullLogSink log;
     bool told = false;
     ResourceWatch watch(
-        {1, 0, {}}, loop, clock, log,
+        {1, 0, 0, {}}, loop, clock, log,
         {[] { return false; },
          [&](AlarmState alarm) {
              told = alarm.memory;

@@ -43,8 +43,10 @@ TEST_F(QueueMachineTest, AgreesWithASortedList) {
     std::mt19937_64 random(seed);
     std::map<storage::Seq, MessagePtr> ready;
     std::map<storage::Seq, MessagePtr> in_hand;
-    for (int step = 0; step < 20'000; ++step) {
-        switch (random() % 6) {
+    std::map<storage::PageId, std::vector<QueuedMessage>> pages;
+    std::uint64_t last_page = 0;
+    for (int step = 0; step < 40'000; ++step) {
+        switch (random() % 7) {
             case 0:
             case 1: {
                 const auto body = message("m");
@@ -63,6 +65,9 @@ TEST_F(QueueMachineTest, AgreesWithASortedList) {
                         entries.push_back({at->first, at->second});
                     }
                     machine.page_in(std::move(entries), covered);
+                }
+                if (const auto page = machine.wanted_page()) {
+                    machine.page_in(*page, std::move(pages.extract(*page).mapped()));
                 }
                 auto entry = machine.take();
                 if (!entry) break;
@@ -85,9 +90,21 @@ TEST_F(QueueMachineTest, AgreesWithASortedList) {
             case 5:
                 if (random() % 10 == 0) machine.page_out(machine.next_seq() - random() % 5, 100);
                 break;
+            case 6: {
+                if (random() % 5) break;
+                const storage::PageId id(++last_page);
+                auto page =
+                    machine.page_out_to(id, random() % 1000, 1 + random() % 1000, random() % 2);
+                if (!page.empty()) pages[id] = std::move(page);
+                break;
+            }
         }
         ASSERT_EQ(machine.ready(), ready.size());
+        ASSERT_EQ(ready_total, ready.size());
     }
+    machine.for_each_page([&](const QueuePage& page) {
+        EXPECT_EQ(page.count, pages[page.id].size());
+    });
 }
 
 TEST(UnackedList, AgreesWithAMapWhereOneStaysInHandForLong) {

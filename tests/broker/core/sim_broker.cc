@@ -211,6 +211,12 @@ void SimBroker::start() {
         events.on_read = [this](storage::ColdBatch batch) {
             core_->on_read(std::move(batch), clock_.now());
         };
+        events.on_page = [this](storage::Page page) {
+            core_->on_page(std::move(page), clock_.now());
+        };
+        events.on_pages_settled = [this](std::uint64_t bytes) {
+            core_->on_pages_settled(bytes, clock_.now());
+        };
         events.on_want_snapshot = [this](storage::Lsn lsn) {
             core_->on_want_snapshot(lsn, clock_.now());
         };
@@ -340,6 +346,12 @@ void SimBroker::end_core_turn() {
             store_.retire_early();
         } else if (auto* reclaim = std::get_if<ReclaimRequest>(&request)) {
             store_.reclaim(reclaim->queue, reclaim->floor);
+        } else if (auto* write = std::get_if<WritePageRequest>(&request)) {
+            store_.write_page(write->id, std::move(write->bytes));
+        } else if (auto* take = std::get_if<TakePageRequest>(&request)) {
+            store_.take_page(take->id);
+        } else if (auto* drop = std::get_if<DropPageRequest>(&request)) {
+            store_.drop_page(drop->id);
         }
     }
     output.clear();
