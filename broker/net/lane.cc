@@ -2,7 +2,6 @@
 
 #include "protocol/base/assert.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace lvt::broker {
@@ -159,22 +158,6 @@ void Lane::close_all() {
 void Lane::touch(ConnectionDriver& driver) {
     if (std::exchange(driver.touched, true)) return;
     touched_.push_back(&driver);
-}
-
-std::size_t Lane::read_bytes_max() const {
-    if (acked_ == 0 || acked_ >= kReadBytes) return kReadBytes;
-    return std::clamp<std::size_t>(acked_ * 3 / 2 * bytes_a_publish_, kReadBytesMin, kReadBytes);
-}
-
-void Lane::note_commands(std::size_t first, std::size_t bytes) {
-    if (first >= commands_.size()) return;
-    if (std::holds_alternative<Publish>(commands_.back())) {
-        bytes_a_publish_ = bytes / (commands_.size() - first);
-        acked_ = 0;
-        return;
-    }
-    for (std::size_t i = first; i < commands_.size(); ++i)
-        if (const auto* const settle = std::get_if<Settle>(&commands_[i])) acked_ += settle->count;
 }
 
 void Lane::end_of_turn(Time now) {

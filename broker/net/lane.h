@@ -43,8 +43,6 @@ class Lane {
 public:
     /// One socket read takes at most this much; the buffer serves all sockets of the lane.
     static constexpr std::size_t kReadBytes = 128 * 1024;
-    /// And at least this much, where consumers have their share (see read_bytes_max).
-    static constexpr std::size_t kReadBytesMin = 8 * 1024;
 
     /// All must outlive it.
     Lane(LaneOptions options, CoreThread& core, const Clock& clock, LogSink& log,
@@ -89,13 +87,6 @@ public:
     Time now() const { return clock_.now(); }
     char* read_buffer() { return read_buffer_.get(); }
     bool reading_allowed() const { return !out_of_credit_; }
-    /// What the next read may take. While clients ack, three publishes are read for every two acks, so that a publisher that is
-    /// much faster than they are does not fill the broker's time.
-    std::size_t read_bytes_max() const;
-    /// Commands for the core so far in this turn; for note_commands().
-    std::size_t commands_so_far() const { return commands_.size(); }
-    /// A read of `bytes` has made all commands from `first` on.
-    void note_commands(std::size_t first, std::size_t bytes);
     /// `bytes` were read: they count against the credit until the core has applied what came of them.
     void count_read(std::size_t bytes) {
         read_bytes_ += bytes;
@@ -136,10 +127,6 @@ private:
     std::unique_ptr<char[]> read_buffer_ = std::make_unique<char[]>(kReadBytes);
     CommandBatch commands_;
     std::size_t read_bytes_ = 0;
-    /// Messages acked since publishes were read last.
-    std::uint64_t acked_ = 0;
-    /// Of the publishes that were read last.
-    std::size_t bytes_a_publish_ = 1;
     bool out_of_credit_ = false;
     bool turn_posted_ = false;
 
