@@ -38,7 +38,7 @@ class Blocked(_CtlCase):
         self.assertIn(b"low on memory", got.payload)
         self.assertEqual(["blocked"],
                          [row["state"] for row in self.rows("list_connections", "state")])
-        self.assertIn("is blocked: low on memory", self.broker.log_text())
+        self.broker.await_log("is blocked: low on memory")
         nacked = 0
         while nacked < 2:
             got = publisher.read_frame()
