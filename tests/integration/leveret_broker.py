@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 import urllib.parse
 import uuid
@@ -122,6 +123,14 @@ class Broker:
     def log_text(self):
         self.log.seek(0)
         return self.log.read().decode(errors="replace")
+
+    def await_log(self, text):
+        """Waits until the log holds it: what a client sees may overtake the line about it."""
+        give_up = time.monotonic() + 60
+        while text not in self.log_text():
+            if time.monotonic() > give_up:
+                raise AssertionError(f"the log does not hold {text!r}:\n{self.log_text()}")
+            time.sleep(0.01)
 
 
 class ForeignBroker:

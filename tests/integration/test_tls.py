@@ -343,8 +343,7 @@ class Mutual(TlsCase):
         context = self.context(self.authority.issue("mallory"))
         with self.assertRaises(pika.exceptions.ProbableAuthenticationError):
             self.pika_connection(context, self.external())
-        self.assertIn("login of user 'mallory' by EXTERNAL refused: there is no such user",
-                      self.broker.log_text())
+        self.broker.await_log("login of user 'mallory' by EXTERNAL refused: there is no such user")
 
     def test_password_goes_on_working(self):
         context = self.context(self.authority.issue("somebody"))
@@ -364,7 +363,7 @@ class DistinguishedName(TlsCase):
     def test_external_without_a_certificate_says_why(self):
         with self.assertRaises(pika.exceptions.ProbableAuthenticationError):
             self.pika_connection(None, pika.credentials.ExternalCredentials())
-        self.assertIn("the client has shown no certificate", self.broker.log_text())
+        self.broker.await_log("the client has shown no certificate")
 
 
 @needs_own_broker
