@@ -238,13 +238,13 @@ rocksdb::ColumnFamilyOptions ChunkDbOfRocks::family_options(Space space) {
     options.compression = rocksdb::kNoCompression;
     options.level_compaction_dynamic_level_bytes = true;
     options.write_buffer_size = 4 << 20;
+    // Three together: a writer that is ahead of the flushes waits, so memory does not grow. With more than three it would be slowed down
+    // to a rate instead.
+    options.max_write_buffer_number = 3;
     // Smaller arena blocks where a memtable holds next to nothing.
     options.arena_block_size = 64 * 1024;
     if (space == Space::messages || space == Space::bodies) {
-        // Three together: a writer that is ahead of the flushes waits, so memory does not grow. With more than three it would be slowed
-        // down to a rate instead.
         options.write_buffer_size = std::max<std::uint64_t>(options_.memtable_bytes / 3, 8 << 20);
-        options.max_write_buffer_number = 3;
         options.level0_slowdown_writes_trigger = 40;
         options.level0_stop_writes_trigger = 80;
         options.max_bytes_for_level_base = 512 << 20;

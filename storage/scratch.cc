@@ -67,7 +67,7 @@ void Scratch::serve_one(std::unique_lock<std::mutex>& lock) {
     const auto [id, only_dropped] = takes_.front();
     takes_.pop_front();
     if (only_dropped)
-        serve_drop(id);
+        serve_drop(id, lock);
     else
         serve_take(id, lock);
 }
@@ -102,9 +102,14 @@ void Scratch::serve_take(PageId id, std::unique_lock<std::mutex>& lock) {
     lock.lock();
 }
 
-void Scratch::serve_drop(PageId id) {
-    if (const auto bytes = take_unwritten(id)) return events_.on_pages_settled(bytes->size());
-    if (const auto found = places_.extract(id)) give_space_back(found.mapped());
+void Scratch::serve_drop(PageId id, std::unique_lock<std::mutex>& lock) {
+    const std::optional<Bytes> bytes = take_unwritten(id);
+    lock.unlock();
+    if (bytes)
+        events_.on_pages_settled(bytes->size());
+    else if (const auto found = places_.extract(id))
+        give_space_back(found.mapped());
+    lock.lock();
 }
 
 void Scratch::serve_write(std::unique_lock<std::mutex>& lock) {

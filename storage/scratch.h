@@ -55,7 +55,7 @@ private:
     void run();
     void serve_one(std::unique_lock<std::mutex>& lock);
     void serve_take(PageId id, std::unique_lock<std::mutex>& lock);
-    void serve_drop(PageId id);
+    void serve_drop(PageId id, std::unique_lock<std::mutex>& lock);
     void serve_write(std::unique_lock<std::mutex>& lock);
     /// Nothing where it is not among the pages that wait to be written.
     std::optional<Bytes> take_unwritten(PageId id);

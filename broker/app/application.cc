@@ -1,10 +1,5 @@
 #include "broker/app/application.h"
 
-#include <algorithm>
-#include <cctype>
-#include <chrono>
-#include <limits>
-
 #include "broker/app/broker_control.h"
 #include "broker/app/durable_storage.h"
 #include "broker/app/management_server.h"
@@ -12,6 +7,11 @@
 #include "broker/config/text_file.h"
 #include "broker/management/definitions.h"
 #include "protocol/base/assert.h"
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <limits>
 
 namespace lvt::broker {
 
@@ -24,21 +24,21 @@ constexpr Milliseconds kLookInterval{5};
 /// How long the core has to finish after that; a disk that takes longer is left with an unclean stop.
 constexpr Milliseconds kStopLimit{10'000};
 
-/// Ready messages may take one of so many parts of the memory watermark before they are paged out.
-constexpr std::uint64_t kResidentShare = 8;
 /// Bodies that have come in part may take one of so many parts of the memory watermark.
 constexpr std::uint64_t kBodyShare = 4;
 
 constexpr std::size_t kDefinitionsBytesMax = 256 * 1024 * 1024;
 
-CoreOptions core_options(const Config& config) {
+CoreOptions core_options(const Config& config, const Budgets& budgets) {
     CoreOptions options;
     options.durable = !config.data_dir.empty();
     options.default_user = config.default_user.name;
     options.default_pass = config.default_user.password;
     // Definitions bring their own.
-    if (config.load_definitions.empty()) options.default_vhost = config.default_user.vhost;
-    else options.default_vhost.clear();
+    if (config.load_definitions.empty())
+        options.default_vhost = config.default_user.vhost;
+    else
+        options.default_vhost.clear();
     options.default_user_tags = config.default_user.tags;
     options.default_configure = config.default_user.configure;
     options.default_write = config.default_user.write;
@@ -49,12 +49,9 @@ CoreOptions core_options(const Config& config) {
     options.slow_start_interval = config.slow_start.interval;
     options.poison_returns_max = config.poison_max_returns;
     options.blocked_nack_after = config.blocked_nack_after;
-    if (config.memory_limit_bytes > 0) {
-        options.resident_bytes_max = std::min<std::uint64_t>(
-            options.resident_bytes_max, config.memory_limit_bytes / kResidentShare);
-        options.unacked_bytes_max = static_cast<std::uint64_t>(
-            static_cast<double>(config.memory_limit_bytes) * config.unacked_memory_ratio);
-    }
+    options.resident_bytes_max = budgets.resident_bytes_max;
+    options.unsynced_bytes_max = budgets.unsynced_bytes_max;
+    options.unacked_bytes_max = budgets.unacked_bytes_max;
     return options;
 }
 
@@ -119,14 +116,16 @@ Result<std::unique_ptr<Application>> Application::start(ApplicationOptions optio
 Result<void> Application::build() {
     const Config& config = options_.config;
     const std::size_t lanes = std::max(1u, config.io_threads);
+    Result<Budgets> budgets = measure_budgets(config);
+    if (budgets.has_error()) return std::move(budgets).error();
     try {
-        core_ = std::make_unique<Core>(core_options(config), lanes + 1, random_, log_);
+        core_ = std::make_unique<Core>(core_options(config, *budgets), lanes + 1, random_, log_);
         core_thread_ = std::make_unique<CoreThread>(
             *core_, clock_, [this](Error error) { fail(std::move(error)); });
         LVT_TRY(make_entrance());
         // Bound first: a port that is taken shall not cost a recovery.
         LVT_TRY(bind_listeners());
-        LVT_TRY(open_store());
+        LVT_TRY(open_store(std::move(budgets->store)));
         make_lanes();
         management_->open(
             *watch_,
@@ -142,13 +141,10 @@ Result<void> Application::build() {
     return {};
 }
 
-Result<void> Application::open_store() {
+Result<void> Application::open_store(storage::StoreOptions options) {
     storage::Lsn last;
     if (!options_.config.data_dir.empty()) {
-        Result<std::shared_ptr<storage::DurableStore>> store =
-            open_durable_store(options_.config, log_);
-        if (store.has_error()) return store.error();
-        store_ = std::move(*store);
+        store_ = make_durable_store(std::move(options), log_);
         core_thread_->set_store(*store_);
         const Result<storage::Lsn> found = store_->recover(core_->recovery());
         if (found.has_error()) return found.error();
@@ -161,8 +157,7 @@ Result<void> Application::open_store() {
 
 Result<void> Application::make_entrance() {
     const Config& config = options_.config;
-    admission_ =
-        std::make_unique<AdmissionControl>(config.pre_login_connections_max, clock_, log_);
+    admission_ = std::make_unique<AdmissionControl>(config.pre_login_connections_max, clock_, log_);
     if (!config.tls_listeners.empty()) {
         Result<std::shared_ptr<TlsContext>> context = TlsContext::load(config.tls, clock_, log_);
         if (context.has_error()) return context.error();
@@ -173,7 +168,9 @@ Result<void> Application::make_entrance() {
         HandshakeOptions{
             .timeout = config.tls_handshake_timeout, .login = config.certificate_login},
         *admission_,
-        clock_, log_, [this](Error error) { fail(std::move(error)); });
+        clock_,
+        log_,
+        [this](Error error) { fail(std::move(error)); });
     return {};
 }
 
@@ -216,10 +213,15 @@ void Application::make_lanes() {
     const Config& config = options_.config;
     const auto count = static_cast<LaneIndex>(std::max(1u, config.io_threads));
     WatchLimits limits{
-        config.memory_limit_bytes, config.disk_free_limit_bytes, disk_reserve(config),
+        config.memory_limit_bytes,
+        config.disk_free_limit_bytes,
+        disk_reserve(config),
         config.data_dir};
     watch_ = std::make_unique<ResourceWatch>(
-        std::move(limits), core_thread_->loop(), clock_, log_,
+        std::move(limits),
+        core_thread_->loop(),
+        clock_,
+        log_,
         ResourceWatch::Hooks{
             [this] { return connection_count() > 0; },
             [this](AlarmState alarm) {
@@ -238,8 +240,9 @@ void Application::make_lanes() {
         options.session.bodies = bodies_.get();
         options.on_read = [this](std::size_t bytes) { watch_->count_read(bytes); };
         lanes_.push_back(std::make_unique<Lane>(
-            std::move(options), *core_thread_, clock_, log_,
-            [this](Error error) { fail(std::move(error)); }));
+            std::move(options), *core_thread_, clock_, log_, [this](Error error) {
+                fail(std::move(error));
+            }));
         core_thread_->add_lane(*lanes_.back());
     }
 }
@@ -283,7 +286,13 @@ Result<void> Application::load_definitions() {
 Result<void> Application::open_control() {
     if (!options_.control_socket || options_.config.data_dir.empty()) return {};
     Result<std::unique_ptr<BrokerControl>> control = BrokerControl::open(
-        options_.config, *core_, *core_thread_, clock_, *watch_, listeners_, log_,
+        options_.config,
+        *core_,
+        *core_thread_,
+        clock_,
+        *watch_,
+        listeners_,
+        log_,
         ControlHooks{
             options_.on_stop_requested,
             [this](std::function<void()> done) { stop_app(std::move(done)); },
@@ -314,7 +323,12 @@ void Application::run() {
     management_->start(control_ != nullptr, [this](Error error) { fail(std::move(error)); });
     if (!prometheus_) return;
     prometheus_->start(
-        {options_.config, *core_, *core_thread_, *watch_, clock_, log_,
+        {options_.config,
+         *core_,
+         *core_thread_,
+         *watch_,
+         clock_,
+         log_,
          control_ ? control_->pids()
                   : PidNames::of_process(options_.config.node_name, clock_.now().wall)},
         [this](Error error) { fail(std::move(error)); });
@@ -369,8 +383,8 @@ void Application::stop_app(std::function<void()> done) {
         [](const AdminReply&) {});
     app_stopped_ = std::move(done);
     drop_connections_at_ = clock_.now().monotonic + kCloseGrace;
-    app_timer_ = std::make_unique<LoopTimer>(
-        core_thread_->loop(), [this] { wait_for_connections(); });
+    app_timer_ =
+        std::make_unique<LoopTimer>(core_thread_->loop(), [this] { wait_for_connections(); });
     wait_for_connections();
 }
 

@@ -2,14 +2,8 @@
 // the reverse one; both `leveret serve` and leveret::Broker are this.
 #pragma once
 
-#include <condition_variable>
-#include <functional>
-#include <memory>
-#include <mutex>
-#include <string>
-#include <vector>
-
 #include "broker/app/resource_watch.h"
+#include "broker/config/budgets.h"
 #include "broker/config/config.h"
 #include "broker/net/core_thread.h"
 #include "broker/net/handshake_thread.h"
@@ -18,6 +12,13 @@
 #include "broker/session/body_budget.h"
 #include "protocol/base/random.h"
 #include "storage/durable_store.h"
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
 
 namespace lvt::broker {
 
@@ -63,7 +64,7 @@ private:
     explicit Application(ApplicationOptions options);
 
     Result<void> build();
-    Result<void> open_store();
+    Result<void> open_store(storage::StoreOptions options);
     Result<void> make_entrance();
     Result<void> bind_listeners();
     Result<void> bind(const std::vector<ListenAddress>& addresses, bool tls);
@@ -88,7 +89,8 @@ private:
     LogSink& log_;
     SystemClock clock_;
     SystemRandom random_;
-    std::unique_ptr<PrometheusServer> prometheus_;  // what waits in the core's loop may hold its sockets
+    std::unique_ptr<PrometheusServer>
+        prometheus_;       // what waits in the core's loop may hold its sockets
     EventLoop http_loop_;  // what waits in the core's loop may hold sockets of it
     std::unique_ptr<Core> core_;
     std::unique_ptr<CoreThread> core_thread_;
@@ -114,9 +116,9 @@ private:
 
     mutable std::mutex mutex_;
     std::condition_variable changed_;
-    bool running_ = false;   // guarded by mutex_
-    bool failed_ = false;    // guarded by mutex_
-    bool stopped_ = false;   // guarded by mutex_
+    bool running_ = false;  // guarded by mutex_
+    bool failed_ = false;   // guarded by mutex_
+    bool stopped_ = false;  // guarded by mutex_
 };
 
 }  // namespace lvt::broker

@@ -17,18 +17,10 @@ struct FilesAndStore {
 
 }  // namespace
 
-Result<std::shared_ptr<storage::DurableStore>> open_durable_store(
-    const Config& config, LogSink& log) {
-    const Result<Volume> volume = volume_of(config.data_dir);
-    if (volume.has_error()) return volume.error();
-    storage::StoreOptions options =
-        storage::budgets_for(volume->total_bytes, config.memory_total_bytes);
-    options.dir = config.data_dir;
-    if (config.storage.journal_bytes) options.journal_bytes_max = config.storage.journal_bytes;
-    if (config.storage.memtable_bytes) options.memtable_bytes = config.storage.memtable_bytes;
-    if (config.storage.cache_bytes) options.cache_bytes = config.storage.cache_bytes;
+std::shared_ptr<storage::DurableStore> make_durable_store(
+    storage::StoreOptions options, LogSink& log) {
     const auto both = std::make_shared<FilesAndStore>(std::move(options), log);
-    return std::shared_ptr<storage::DurableStore>(both, &both->store);
+    return {both, &both->store};
 }
 
 }  // namespace lvt::broker

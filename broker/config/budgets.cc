@@ -17,10 +17,13 @@ Budgets budgets_of(const Config& config, std::uint64_t volume_bytes) {
     if (config.storage.memtable_bytes != 0)
         budgets.store.memtable_bytes = config.storage.memtable_bytes;
     if (config.storage.cache_bytes != 0) budgets.store.cache_bytes = config.storage.cache_bytes;
-    budgets.resident_bytes_max =
-        std::clamp(config.memory_limit_bytes / 4, 4 * kMegabyte, 128 * kMegabyte);
-    budgets.unsynced_bytes_max =
-        std::clamp(config.memory_limit_bytes / 16, kMegabyte, 16 * kMegabyte);
+    // Without an alarm nobody has said how much there is.
+    const std::uint64_t memory =
+        config.memory_limit_bytes > 0 ? config.memory_limit_bytes : 1024 * kMegabyte;
+    budgets.resident_bytes_max = std::clamp(memory / 8, 4 * kMegabyte, 32 * kMegabyte);
+    budgets.unsynced_bytes_max = std::clamp(memory / 16, kMegabyte, 16 * kMegabyte);
+    budgets.unacked_bytes_max = static_cast<std::uint64_t>(
+        static_cast<double>(config.memory_limit_bytes) * config.unacked_memory_ratio);
     return budgets;
 }
 

@@ -9,9 +9,13 @@ namespace lvt::broker {
 struct Budgets {
     /// `dir` is the data directory.
     storage::StoreOptions store;
-    /// Messages held in memory before what the store has is dropped from memory. Bytes.
+    // Of CoreOptions. Bytes.
+
+    /// Ready messages in memory before they are paged out.
     std::uint64_t resident_bytes_max = 0;
-    /// Bytes handed to the store and not yet durable above which publishers are throttled.
+    /// What clients may have in hand; 0 = no limit.
+    std::uint64_t unacked_bytes_max = 0;
+    /// Handed to the store and not yet durable.
     std::uint64_t unsynced_bytes_max = 0;
 };
 

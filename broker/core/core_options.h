@@ -50,7 +50,7 @@ struct CoreOptions {
     /// Settled runs reach the journal at the latest after this (the state interval of design 3).
     Milliseconds state_interval{200};
     /// Messages held in memory, by Message::charge(), before what the store has is dropped from memory.
-    std::uint64_t resident_bytes_max = 128 * 1024 * 1024;
+    std::uint64_t resident_bytes_max = 32 * 1024 * 1024;
     /// What clients may have in hand, by what it takes of memory, before those with most get nothing more; 0 = no limit.
     std::uint64_t unacked_bytes_max = 0;
     /// A publish with a confirm that an alarm holds back is nacked after so long; 0 = never (design 7.5).

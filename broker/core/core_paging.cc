@@ -87,7 +87,7 @@ void CoreState::for_each_large_queue(std::uint64_t limit, Visit&& visit) {
 
 /// What the store will have soon need not be written twice: only where memory goes on growing meanwhile.
 void CoreState::write_pages(std::uint64_t limit) {
-    const bool everything = topology_.resident_bytes() > 3 * limit;
+    const bool everything = topology_.resident_bytes() > limit + limit / 2;
     const std::uint64_t enough = limit - limit / 8;
     std::size_t left = kPagesAtOnce;
     for_each_large_queue(enough, [&](Queue& queue) {
