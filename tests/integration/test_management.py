@@ -503,6 +503,25 @@ class Administration(ManagementCase):
         self.refused(400, "bad_request", "Validation failed\n\ncomponent shovel not found\n",
                      "PUT", "/parameters/shovel/%2F/s", {"value": {}})
 
+    def test_global_parameters(self):
+        value = {"value": {"a": [1, None]}}
+        self.done(201, "PUT", "/global-parameters/g", value)
+        self.done(204, "PUT", "/global-parameters/g", value)
+        self.assertEqual({"name": "g", **value}, self.get("/global-parameters/g"))
+        self.assertIn({"name": "g", **value}, self.get("/definitions")["global_parameters"])
+        self.refused(400, "bad_request", "[{key_missing,value}]", "PUT", "/global-parameters/g", {})
+        self.done(204, "DELETE", "/global-parameters/g")
+        self.refused(404, *NOT_FOUND, "DELETE", "/global-parameters/g")
+        self.refused(404, *NOT_FOUND, "GET", "/global-parameters/g")
+
+    def test_the_cluster_has_a_name(self):
+        self.assertTrue(self.get("/cluster-name")["name"])
+        self.done(204, "PUT", "/cluster-name", {"name": "a cluster"})
+        self.assertEqual({"name": "a cluster"}, self.get("/cluster-name"))
+        self.assertEqual("a cluster", self.get("/overview")["cluster_name"])
+        self.assertEqual("a cluster", self.get("/global-parameters/cluster_name")["value"])
+        self.done(400, "PUT", "/cluster-name", {"name": 7})
+
     def test_logins_are_counted(self):
         node = quoted(self.get("/overview")["node"])
         self.ask("GET", "/overview", password="no")
