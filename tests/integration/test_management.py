@@ -222,11 +222,18 @@ class Queues(ManagementCase):
         self.refused(404, *NOT_FOUND, "POST", "/queues/%2F/none/get",
                      {"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"})
         self.refused(404, *NOT_FOUND, "POST", "/exchanges/%2F/none/publish", {})
+        foreign = {"routing_key": "q", "properties": {"user_id": "x"}, "payload": "",
+                   "payload_encoding": "string"}
         self.refused(400, "bad_request",
-                     "PRECONDITION_FAILED - user_id property set to 'x' but authenticated user was "
-                     "'guest'", "POST", "/exchanges/%2F/amq.default/publish",
-                     {"routing_key": "q", "properties": {"user_id": "x"}, "payload": "",
-                      "payload_encoding": "string"})
+                     "406 PRECONDITION_FAILED - user_id property set to 'x' but authenticated user "
+                     "was 'guest'", "POST", "/exchanges/%2F/amq.default/publish", foreign)
+        # Who may not publish there hears that first.
+        self.add_user("reader", "management", permissions=False)
+        self.done(201, "PUT", "/permissions/%2F/reader",
+                  {"configure": "", "write": "^$", "read": ".*"})
+        answer = self.done(401, "POST", "/exchanges/%2F/amq.default/publish", foreign,
+                           user="reader", password="pw")
+        self.assertIn("ACCESS_REFUSED - access to exchange 'amq.default'", answer.json["reason"])
 
     def test_counts_are_exact_at_once(self):
         channel = self.connect().channel()
