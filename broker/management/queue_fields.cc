@@ -165,15 +165,9 @@ constexpr Field<Queue> kQueueFields[] = {
     {"messages_unacknowledged_ram"},
     {"messages_persistent"},
     {"messages_paged_out"},
-    {"message_bytes",
-     [](json::object& out, const Queue& q, const Context&) {
-         out["message_bytes"] = q.machine.ready_body_bytes();
-     }},
+    {"message_bytes"},
     {"message_bytes_ready"},
-    {"message_bytes_unacknowledged",
-     [](json::object& out, const Queue&, const Context&) {
-         out["message_bytes_unacknowledged"] = 0;
-     }},
+    {"message_bytes_unacknowledged"},
     {"message_bytes_ram"},
     {"message_bytes_persistent"},
     {"message_bytes_paged_out",

@@ -246,8 +246,11 @@ class Queues(ManagementCase):
                              (queue["messages"], queue["messages_ready"],
                               queue["messages_unacknowledged"], queue["message_bytes_ready"]))
         channel.basic_get("q")
-        queue = self.get("/queues/%2F/q?columns=messages,messages_ready,messages_unacknowledged")
-        self.assertEqual({"messages": 3, "messages_ready": 2, "messages_unacknowledged": 1}, queue)
+        names = ("messages", "messages_ready", "messages_unacknowledged",
+                 "messages_unacknowledged_ram", "message_bytes", "message_bytes_ready",
+                 "message_bytes_unacknowledged", "message_bytes_ram")
+        queue = self.get("/queues/%2F/q?columns=" + ",".join(names))
+        self.assertEqual(dict(zip(names, (3, 2, 1, 1, 15, 10, 5, 15))), queue)
 
     def test_statistics_are_exact_at_once(self):
         channel = self.connect().channel()
