@@ -15,6 +15,7 @@ struct AlarmState {
     bool memory = false;
     bool disk = false;
 
+    bool any() const { return memory || disk; }
     bool operator==(const AlarmState&) const = default;
 };
 
