@@ -6,6 +6,7 @@
 #include "broker/app/prometheus_server.h"
 #include "broker/config/text_file.h"
 #include "broker/management/definitions.h"
+#include "broker/management/global_parameters.h"
 #include "protocol/base/assert.h"
 
 #include <algorithm>
@@ -238,6 +239,8 @@ void Application::make_lanes() {
     for (LaneIndex i = 0; i < count; ++i) {
         LaneOptions options = lane_options(config, i);
         options.session.bodies = bodies_.get();
+        options.session.cluster_name =
+            cluster_name(core_->topology(), options.session.cluster_name);
         options.on_read = [this](std::size_t bytes) { watch_->count_read(bytes); };
         lanes_.push_back(std::make_unique<Lane>(
             std::move(options), *core_thread_, clock_, log_, [this](Error error) {

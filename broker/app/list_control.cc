@@ -78,6 +78,7 @@ void ListControl::begin(Source source, const json::object& args, ControlHandler:
     auto columns = chosen_columns<Row>(args);
     if (columns.empty()) return done(ControlAnswer::refusal("unknown column", kUsageExitCode));
     ColumnContext context{pids_};
+    context.alarm = core_.alarm().any();
     if (wants(columns, "messages_unconfirmed")) context.unconfirmed = core_.unconfirmed();
     run_listing(
         [&loop = loop_](std::function<void()> slice) { loop.post(std::move(slice)); },

@@ -3,6 +3,7 @@
 #include "broker/config/machine.h"
 #include "broker/http/path.h"
 #include "broker/http/server.h"
+#include "broker/management/global_parameters.h"
 #include "broker/metrics/scrape.h"
 #include "broker/net/socket_address.h"
 
@@ -90,6 +91,7 @@ private:
         facts.memory_limit_bytes = parts_.watch.memory_limit_bytes();
         facts.disk_free_limit_bytes = parts_.watch.disk_free_limit_bytes();
         facts.alarm = parts_.watch.alarm();
+        facts.cluster_name = cluster_name(parts_.core.topology(), facts.cluster_name);
         go_on(
             std::make_shared<Scrape>(
                 parts_.core,

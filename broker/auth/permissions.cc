@@ -8,20 +8,19 @@ Result<PermissionPattern> PermissionPattern::parse(ByteView source) {
     PermissionPattern pattern;
     pattern.source_ = Bytes(source);
     if (source.empty() || source == ".*") return pattern;
-    try {
-        pattern.regex_ = std::make_shared<std::regex>(pattern.source_, std::regex::ECMAScript);
-    } catch (const std::regex_error& error) {
+    Result<Regex> regex = Regex::parse(source);
+    if (regex.has_error())
         return Error{
             ErrorKind::invalid,
-            fmt::format("'{}' is not a regular expression: {}", source, error.what())};
-    }
+            fmt::format("'{}' is not a regular expression: {}", source, regex.error().message)};
+    pattern.regex_ = std::move(*regex);
     return pattern;
 }
 
 bool PermissionPattern::matches(ByteView name) const {
     if (source_.empty()) return name.empty();
     if (!regex_) return true;
-    return std::regex_search(name.begin(), name.end(), *regex_);
+    return regex_->find_in(name).value_or(false);
 }
 
 }  // namespace lvt::broker

@@ -1,11 +1,11 @@
 // What a user may do in a virtual host: three regular expressions over resource names (RabbitMQ's configure, write, read).
 #pragma once
 
+#include "broker/auth/regex.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/result.h"
 
-#include <memory>
-#include <regex>
+#include <optional>
 
 namespace lvt::broker {
 
@@ -13,16 +13,17 @@ namespace lvt::broker {
 class PermissionPattern {
 public:
     PermissionPattern() = default;
-    /// invalid where it is no regular expression.
+    /// invalid where it is no regular expression; the text says why.
     static Result<PermissionPattern> parse(ByteView source);
 
+    /// What takes too long to find out does not match.
     bool matches(ByteView name) const;
     const Bytes& source() const { return source_; }
 
 private:
     Bytes source_;
-    /// Null for ".*" and for the empty pattern, which need none.
-    std::shared_ptr<const std::regex> regex_;
+    /// Nothing for ".*" and for the empty pattern, which need none.
+    std::optional<Regex> regex_;
 };
 
 /// Which routing keys a user may publish (write) and bind (read) with at one topic exchange.

@@ -59,6 +59,8 @@ struct LoginRequest {
     /// No client's connection: the broker itself acts in the name of this user, who has proved to be it elsewhere. It is not listed, and
     /// counts for no limit.
     bool internal = false;
+    /// ... or in nobody's name, with every right.
+    bool owner = false;
     /// The certificate is the proof, there is no password (EXTERNAL).
     bool by_certificate = false;
     /// What its lane counts in; null where nobody does.

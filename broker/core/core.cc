@@ -32,6 +32,7 @@ bool Core::stopped() const { return state_->stopped(); }
 bool Core::set_tracing(ByteView vhost, bool on) { return state_->set_tracing(vhost, on); }
 BrokerReading Core::stats() const { return state_->stats(); }
 ObjectTotals Core::object_totals() const { return state_->object_totals(); }
+AlarmState Core::alarm() const { return state_->alarm(); }
 const BrokerStats& Core::counters() const { return state_->counters(); }
 CoreStatus Core::status() const { return state_->status(); }
 std::vector<QueueListing> Core::list_queues(ByteView vhost) const {

@@ -50,6 +50,7 @@ public:
     void on_want_snapshot(storage::Lsn last, Time now);
     void on_retired(storage::Lsn last, Time now);
     void on_alarm(AlarmState alarm, Time now);
+    AlarmState alarm() const;
     /// When next_deadline() has come; calls that are early do no harm.
     void on_timer(Time now);
 

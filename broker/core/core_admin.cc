@@ -82,6 +82,11 @@ public:
             return missing("exchange", c.destination, c.vhost);
         return {};
     }
+    Checked operator()(const PutGlobalParameter&) const { return {}; }
+    Checked operator()(const DeleteGlobalParameter& c) const {
+        if (topology_.global_parameters().contains(c.name)) return {};
+        return gone(AdminOutcome::not_found, c.name);
+    }
     template <class DeleteTopology>
     Checked operator()(const DeleteTopology& c) const {
         return vhost(c.vhost);

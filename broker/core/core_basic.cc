@@ -196,7 +196,7 @@ void CoreState::perform(Cancel& command) {
             --unacked.entry.delivery_count;
             ++count;
             if (!queue) return;
-            --queue->unacked;
+            queue->uncount_unacked(*unacked.entry.message);
             count_taken_back(*queue, *channel, unacked.was_delivered);
             taken_back.push_back(std::move(unacked.entry));
         });
@@ -304,7 +304,7 @@ void CoreState::hand_to_get(ChannelState& channel, Queue& queue, bool no_ack) {
         settle_on_disk(queue, entry.seq, *entry.message);
         if (queue.persistent) channel.last_ticket = commits_.ticket();
     } else {
-        ++queue.unacked;
+        queue.count_unacked(*entry.message);
         const bool was_delivered = std::exchange(entry.delivered, true);
         ++entry.delivery_count;
         got.index = channel.gets.push(

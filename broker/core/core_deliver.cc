@@ -83,7 +83,7 @@ void CoreState::hand_out(Queue& queue) {
             if (!shown) shown = std::move(entry.message);
         } else {
             if (!shown) shown = entry.message;
-            ++queue.unacked;
+            queue.count_unacked(*entry.message);
             entry.delivered = true;
             ++entry.delivery_count;
             index = consumer->unacked.push(
@@ -147,10 +147,10 @@ void CoreState::settle(ChannelState& channel, Settle& command) {
         if (!queue) return;
         if (command.outcome == Outcome::requeue) {
             ++unacked.entry.return_count;
-            --queue->unacked;
+            queue->uncount_unacked(*unacked.entry.message);
             returned.push_back(std::move(unacked.entry));
         } else if (command.outcome == Outcome::discard) {
-            --queue->unacked;
+            queue->uncount_unacked(*unacked.entry.message);
             discard(*queue, std::move(unacked.entry), DeathReason::rejected);
         } else {
             ++acked;
@@ -169,7 +169,7 @@ void CoreState::settle(ChannelState& channel, Settle& command) {
 }
 
 void CoreState::done_with(Queue& queue, const QueuedMessage& entry) {
-    --queue.unacked;
+    queue.uncount_unacked(*entry.message);
     settle_on_disk(queue, entry.seq, *entry.message);
 }
 
@@ -261,7 +261,7 @@ void CoreState::take_back(UnackedList& list, DeliveryRange range, Adjust&& adjus
     list.take_range(range.first, range.end, [&](Unacked&& unacked) {
         Queue* const queue = topology_.find_queue(unacked.queue);
         if (!queue) return;
-        --queue->unacked;
+        queue->uncount_unacked(*unacked.entry.message);
         adjust(*queue, unacked);
         returned[queue->uid].push_back(std::move(unacked.entry));
     });

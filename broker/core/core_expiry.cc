@@ -93,7 +93,7 @@ void CoreState::take_back_overdue(Queue& queue) {
                 break;
             }
             list.take_range(oldest->index, oldest->index + 1, [&](Unacked&& unacked) {
-                --queue.unacked;
+                queue.uncount_unacked(*unacked.entry.message);
                 ++unacked.entry.return_count;
                 overdue.push_back(std::move(unacked.entry));
             });

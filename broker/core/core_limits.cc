@@ -90,7 +90,7 @@ Done CoreState::check_queue_limit(const VirtualHost& vhost, ByteView name) const
 
 Done CoreState::check_topic_right(
     const SessionState& session, Right right, const Exchange& exchange, ByteView key) const {
-    if (exchange.type() != ExchangeType::topic) return {};
+    if (exchange.type() != ExchangeType::topic || session.owner) return {};
     const User* const user = topology_.find_user(session.user);
     if (!user || user->topic_permissions.empty()) return {};
     const auto by_vhost = user->topic_permissions.find(session.vhost->name());

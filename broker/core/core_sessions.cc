@@ -34,12 +34,10 @@ void CoreState::perform(Login& command) {
     LoginRequest& request = *command.request;
     const User* const user = topology_.find_user(request.user);
     LoginDecided decided{command.session};
-    // Whom the broker belongs to acts in nobody's name.
-    const bool owner = request.internal && request.user.empty();
     // A user that is not there costs as much as a wrong password.
     const bool proved =
         request.internal || request.by_certificate
-            ? user != nullptr || owner
+            ? user != nullptr || request.owner
             : verify_password(request.password, user ? user->password_hash : Bytes());
     if (!proved) {
         decided.reason = request.by_certificate ? "there is no such user" : "invalid credentials";
@@ -65,6 +63,7 @@ void CoreState::perform(Login& command) {
             request.stats ? std::move(request.stats) : std::make_shared<const ConnectionStats>();
         session->connected_at = now_.wall;
         session->internal = request.internal;
+        session->owner = request.owner;
         slots[command.session.slot] = std::move(session);
     }
     if (!request.internal)
@@ -95,8 +94,7 @@ void CoreState::perform(OpenVhost& command) {
     const Done limits = check_connection_limits(*session, *vhost);
     if (limits.has_error()) return refuse(limits.error().code, limits.error().text);
     const User* const user = topology_.find_user(session->user);
-    const bool owner = session->internal && session->user.empty();
-    if (!owner && (!user || !user->permissions.contains(request.vhost))) {
+    if (!session->owner && (!user || !user->permissions.contains(request.vhost))) {
         return refuse(
             ReplyCode::not_allowed,
             fmt::format(

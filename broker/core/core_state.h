@@ -51,6 +51,7 @@ public:
     void apply(LaneIndex lane, CommandBatch& batch, Time now);
     void on_durable(storage::Lsn lsn, Time now);
     void on_alarm(AlarmState alarm, Time now);  // core_alarms.cc
+    AlarmState alarm() const { return alarm_; }
     void on_timer(Time now);
     TurnOutput& end_turn(Time now);
     std::optional<Milliseconds> next_deadline() const;

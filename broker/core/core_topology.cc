@@ -14,8 +14,7 @@ using amqp::ReplyCode;
 
 Done CoreState::check_right(
     const SessionState& session, Right right, ByteView kind, ByteView name) const {
-    // Whom the broker belongs to.
-    if (session.internal && session.user.empty()) return {};
+    if (session.owner) return {};
     const User* const user = topology_.find_user(session.user);
     if (user) {
         const auto found = user->permissions.find(session.vhost->name());

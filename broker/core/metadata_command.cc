@@ -62,7 +62,7 @@ void fields(Command& c, Archive& archive) {
     using T = std::remove_const_t<Command>;
     if constexpr (
         std::is_same_v<T, PutVhost> || std::is_same_v<T, DeleteVhost> ||
-        std::is_same_v<T, DeleteUser>) {
+        std::is_same_v<T, DeleteUser> || std::is_same_v<T, DeleteGlobalParameter>) {
         archive(c.name);
     } else if constexpr (std::is_same_v<T, PutUser>) {
         archive(c.name), archive(c.password_hash), archive(c.tags);
@@ -92,6 +92,8 @@ void fields(Command& c, Archive& archive) {
         archive(c.of_user), archive(c.name), archive(c.limits);
     } else if constexpr (std::is_same_v<T, DescribeVhost>) {
         archive(c.name), archive(c.description), archive(c.tags), archive(c.default_queue_type);
+    } else if constexpr (std::is_same_v<T, PutGlobalParameter>) {
+        archive(c.name), archive(c.value);
     } else if constexpr (std::is_same_v<T, PutDelayQueue>) {
         archive(c.vhost), archive(c.exchange), archive(c.uid);
     } else {

@@ -135,11 +135,22 @@ struct PutDelayQueue {
     storage::QueueUid uid;
 };
 
+/// What administrators keep at the broker under a name; it means nothing to it but for "cluster_name".
+struct PutGlobalParameter {
+    Bytes name;
+    /// JSON.
+    Bytes value;
+};
+struct DeleteGlobalParameter {
+    Bytes name;
+};
+
 /// The order of the alternatives is frozen on disk: type = index + 1.
 using MetadataCommand = std::variant<
     PutVhost, DeleteVhost, PutUser, DeleteUser, PutPermissions, DeletePermissions, PutExchange,
     DeleteExchange, PutQueue, DeleteQueue, PutBinding, DeleteBinding, PutPolicy, DeletePolicy,
-    PutTopicPermissions, DeleteTopicPermissions, PutLimits, DescribeVhost, PutDelayQueue>;
+    PutTopicPermissions, DeleteTopicPermissions, PutLimits, DescribeVhost, PutDelayQueue,
+    PutGlobalParameter, DeleteGlobalParameter>;
 
 Bytes encode_metadata(const MetadataCommand& command);
 /// corrupt or unsupported where the bytes make no sense.

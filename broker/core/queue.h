@@ -75,6 +75,15 @@ struct Queue {
     Queue(std::uint64_t& gauge, QueueTotals& totals)
         : machine(gauge, totals.messages_ready), unacked(totals.messages_unacknowledged) {}
 
+    void count_unacked(const Message& message) {
+        ++unacked;
+        unacked_body_bytes += message.body().size();
+    }
+    void uncount_unacked(const Message& message) {
+        --unacked;
+        unacked_body_bytes -= message.body().size();
+    }
+
     storage::QueueUid uid;
     VirtualHost* vhost = nullptr;
     Bytes name;
@@ -105,7 +114,9 @@ struct Queue {
     SessionState* owner = nullptr;
     QueueMachine machine;
     QueueDurability disk;
+    /// What clients have in hand: messages, and the octets of their bodies.
     PartialCount unacked;
+    std::uint64_t unacked_body_bytes = 0;
     QueueStats stats;
     Sampled sampled;
     bool had_consumer = false;

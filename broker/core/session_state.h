@@ -138,6 +138,7 @@ struct SessionState {
     bool throttled = false;
     /// See Login.
     bool internal = false;
+    bool owner = false;
 
     ChannelState* channel(ChannelId id) {
         if (last_channel && last_channel->id == id) return last_channel;

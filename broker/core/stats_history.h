@@ -62,6 +62,8 @@ struct Sampled {
     std::unique_ptr<StatsHistory> history;
     /// Tells its numbers at the last sample from others.
     std::uint64_t digest = 0;
+    /// Monotonic: the last sample that was another than the one before; 0: none was.
+    Milliseconds changed_at{0};
 };
 
 }  // namespace lvt::broker

@@ -134,6 +134,7 @@ void StatsSampler::sample(
         return;
     }
     any_change_ = true;
+    sampled.changed_at = at_;
     const bool first = std::exchange(sampled.digest, digest) == 0;
     if (!sampled.history) {
         if (histories_.open() >= kHistoriesMax) return;

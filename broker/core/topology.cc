@@ -325,6 +325,8 @@ std::vector<MetadataCommand> Topology::durable_commands() const {
         }
         append_definitions(user, out);
     }
+    for (const auto& [name, value] : global_parameters_)
+        out.push_back(PutGlobalParameter{name, value});
     return out;
 }
 

@@ -58,6 +58,11 @@ public:
     }
     const std::map<Bytes, User, std::less<>>& users() const { return users_; }
 
+    /// JSON, by name; see PutGlobalParameter.
+    const std::map<Bytes, Bytes, std::less<>>& global_parameters() const {
+        return global_parameters_;
+    }
+
     /// All empty where there are none.
     const VhostDefinitions& definitions(ByteView vhost) const;
     /// Queues whose policy has changed since the last call: their settings are to be made anew.
@@ -108,6 +113,8 @@ private:
     Result<void> apply_one(const DeleteTopicPermissions& command);
     Result<void> apply_one(const PutLimits& command);
     Result<void> apply_one(const DescribeVhost& command);
+    Result<void> apply_one(const PutGlobalParameter& command);
+    Result<void> apply_one(const DeleteGlobalParameter& command);
     /// True where its merged definition has changed.
     bool refresh_policy(Queue& queue);
     void refresh_policy(Exchange& exchange, ByteView vhost);
@@ -122,6 +129,7 @@ private:
     std::map<Bytes, std::unique_ptr<VirtualHost>, std::less<>> vhosts_;
     std::map<Bytes, User, std::less<>> users_;
     std::map<Bytes, VhostDefinitions, std::less<>> vhost_definitions_;
+    std::map<Bytes, Bytes, std::less<>> global_parameters_;
     std::vector<storage::QueueUid> changed_queues_;
     std::unordered_map<storage::QueueUid, Queue*> queues_by_uid_;
     std::uint64_t epoch_ = 1;

@@ -102,6 +102,16 @@ Result<void> Topology::apply_one(const DescribeVhost& command) {
     return {};
 }
 
+Result<void> Topology::apply_one(const PutGlobalParameter& command) {
+    global_parameters_[command.name] = command.value;
+    return {};
+}
+
+Result<void> Topology::apply_one(const DeleteGlobalParameter& command) {
+    global_parameters_.erase(command.name);
+    return {};
+}
+
 namespace {
 
 /// True where something has changed.

@@ -39,6 +39,7 @@ void AmqpCaller::run(AmqpJob job, Done done) {
     LoginRequest login;
     login.user = run.job.user;
     login.internal = true;
+    login.owner = run.job.owner;
     batch.push_back(Login{run.session, std::move(login)});
     batch.push_back(OpenVhost{run.session, VhostRequest{run.job.vhost, {}, 1, 0, 0}});
     batch.push_back(OpenChannel{run.session, kChannel});

@@ -17,6 +17,8 @@ enum class GetEnd : std::uint8_t { none, requeue, discard };
 /// One channel's work, in this order.
 struct AmqpJob {
     Bytes user;
+    /// See Login.
+    bool owner = false;
     Bytes vhost;
     /// Each has exactly one answer (no no_wait).
     std::vector<amqp::Method> methods;

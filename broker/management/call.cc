@@ -208,8 +208,8 @@ void Call::remove(MetadataCommand command) {
 }
 
 void Call::amqp(AmqpJob job, Tone tone, std::function<void(AmqpOutcome)> finished) {
-    // The core knows the owner as who has no name.
-    if (!visitor.owner) job.user = visitor.name;
+    job.user = visitor.name;
+    job.owner = visitor.owner;
     if (job.vhost.empty()) job.vhost = vhost;
     api.caller.run(
         std::move(job),

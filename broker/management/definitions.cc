@@ -6,6 +6,7 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <functional>
@@ -140,7 +141,11 @@ public:
         });
         each("parameters", [this](const Item& item) { parameter(item); });
         each("global_parameters", [this](const Item& item) {
-            ignore(fmt::format("global parameter '{}'", item.text("name")));
+            const json::value* const value = item.find("value");
+            if (!value) throw Fault{item.where() + ": field 'value' is missing"};
+            // Every cluster has its own.
+            if (item.text("name") == "internal_cluster_id") return;
+            add(PutGlobalParameter{item.text("name"), json::serialize(*value)});
         });
         each("policies", [this](const Item& item) {
             policy(item, item.text("name"), vhost_of(item), false);

@@ -94,35 +94,38 @@ bool is_impersonator(const Visitor& visitor) {
            visitor.tags.end();
 }
 
-/// Null: the client has been told what is wrong.
-MessagePtr message_of(const CallPtr& call) {
+/// Into the job; false where the client has been told what is wrong.
+bool add_message(const CallPtr& call, AmqpJob& job) {
     const auto payload = payload_of(call);
-    if (!payload) return {};
+    if (!payload) return false;
     const json::value& given = call->body.at("properties");
     const auto properties = properties_of(given.is_object() ? given.get_object() : json::object());
-    const Bytes routing_key = call->text_field("routing_key").value_or("");
+    Bytes routing_key = call->text_field("routing_key").value_or("");
     if (properties.has_error() || routing_key.size() > 255) {
         call->bad_request(
             properties.has_error() ? properties.error().message : "routing_key is too long");
-        return {};
+        return false;
     }
     const auto scan = amqp::scan_properties(*properties);
     if (!scan) {
         call->bad_request("properties are malformed");
-        return {};
+        return false;
     }
-    const auto checked =
+    Bytes exchange = exchange_named(call);
+    auto checked =
         check_publish_properties(*scan, call->visitor.name, is_impersonator(call->visitor));
     if (checked.has_error()) {
-        call->bad_request(checked.error().reply_text());
-        return {};
+        // The core looks at the user's rights first.
+        job.methods.emplace_back(refused_publish(
+            std::move(exchange), std::move(routing_key), std::move(checked).error()));
+        return true;
     }
-    const Bytes exchange = exchange_named(call);
     MessageParts parts{
         exchange, routing_key, *properties, payload->size(), scan->priority, scan->persistent()};
     if (scan->has(amqp::property::kExpiration))
         parts.expiration_ms = std::get<std::uint64_t>(parse_expiration(scan->expiration));
-    return MessageBuilder::build(call->api.caller.pool(), parts, *payload);
+    job.publish = MessageBuilder::build(call->api.caller.pool(), parts, *payload);
+    return true;
 }
 
 void publish(const CallPtr& call) {
@@ -133,8 +136,7 @@ void publish(const CallPtr& call) {
     if (facts.memory_alarm || facts.disk_alarm)
         return call->fail(503, "service_unavailable", "publishers are blocked by an alarm");
     AmqpJob job;
-    job.publish = message_of(call);
-    if (!job.publish) return;
+    if (!add_message(call, job)) return;
     call->amqp(std::move(job), Call::Tone::with_code, [call](const AmqpOutcome& outcome) {
         if (outcome.refused) return call->bad_request("rejected");
         call->value(json::object{{"routed", !outcome.returned}});

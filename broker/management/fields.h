@@ -84,6 +84,7 @@ public:
 
     RowSink(const Call& call, Keep keep)
         : shape_(call.query), choice_(shape_), keep_(std::move(keep)), context_{call.api.pids} {
+        context_.alarm = call.api.core.alarm().any();
         if (shape_.needs("messages_unconfirmed"))
             context_.unconfirmed = call.api.core.unconfirmed();
     }
@@ -157,6 +158,7 @@ void answer_rows_of_vhosts(
 template <class Row>
 boost::json::object row_object(const Call& call, const Row& row) {
     ColumnContext context{call.api.pids, StatsView::of(call.query, call.api.clock.now())};
+    context.alarm = call.api.core.alarm().any();
     const Shape shape(call.query);
     if (shape.needs("messages_unconfirmed")) context.unconfirmed = call.api.core.unconfirmed();
     return FieldChoice<Row>(shape).object(row, context);

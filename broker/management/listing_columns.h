@@ -22,6 +22,8 @@ struct ColumnContext {
     StatsView stats = {};
     /// By ChannelState::incarnation; filled where it is asked for.
     std::unordered_map<std::uint64_t, std::uint64_t> unconfirmed = {};
+    /// Publishers are held back.
+    bool alarm = false;
 };
 
 template <class Row>

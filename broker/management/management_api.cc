@@ -81,6 +81,7 @@ ManagementApi::ManagementApi(Api api) : api_(std::move(api)) {
           user_endpoints(),
           permission_endpoints(),
           policy_endpoints(),
+          global_parameter_endpoints(),
           definition_endpoints()}) {
         for (const Endpoint& endpoint : endpoints) add(endpoint);
     }

@@ -36,6 +36,7 @@ struct Endpoint {
 std::span<const Endpoint> binding_endpoints();
 std::span<const Endpoint> definition_endpoints();
 std::span<const Endpoint> exchange_endpoints();
+std::span<const Endpoint> global_parameter_endpoints();
 std::span<const Endpoint> health_endpoints();
 std::span<const Endpoint> node_endpoints();
 std::span<const Endpoint> permission_endpoints();

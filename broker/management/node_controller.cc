@@ -1,5 +1,8 @@
 // /overview, /nodes and what the API says of itself.
+#include "broker/core/topology.h"
 #include "broker/management/api_stats.h"
+#include "broker/management/global_parameters.h"
+#include "broker/management/json_values.h"
 #include "broker/management/management_api.h"
 
 #include <fmt/format.h>
@@ -83,7 +86,7 @@ void get_overview(const CallPtr& call) {
         {"product_version", options.version},
         {"product_name", options.product},
         {"rabbitmq_version", options.version},
-        {"cluster_name", options.cluster_name},
+        {"cluster_name", json_text(cluster_name(call->api.core.topology(), options.cluster_name))},
         {"erlang_version", "none"},
         {"erlang_full_version", "none"},
         {"release_series_support_status", "supported"},

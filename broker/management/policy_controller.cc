@@ -1,4 +1,4 @@
-// /policies, /operator-policies, /parameters, /global-parameters, /cluster-name.
+// /policies, /operator-policies, /parameters.
 #include "broker/core/topology.h"
 #include "broker/management/json_values.h"
 #include "broker/management/management_api.h"
@@ -153,24 +153,6 @@ void delete_parameter(const CallPtr& call) {
     call->not_found();
 }
 
-std::vector<json::object> global_parameters(const Call& call) {
-    std::vector<json::object> rows;
-    rows.push_back({{"name", "cluster_name"}, {"value", call.api.options.cluster_name}});
-    return rows;
-}
-
-void list_global_parameters(const CallPtr& call) { call->list(global_parameters(*call)); }
-
-void get_global_parameter(const CallPtr& call) {
-    for (json::object& row : global_parameters(*call))
-        if (row.at("name").get_string() == call->names[0]) return call->object(std::move(row));
-    call->not_found();
-}
-
-void get_cluster_name(const CallPtr& call) {
-    call->object({{"name", call->api.options.cluster_name}});
-}
-
 constexpr Access kPolicies = Access::policymaker;
 constexpr std::string_view kOne = "/policies/{vhost}/{policy}";
 constexpr std::string_view kOneOfOperator = "/operator-policies/{vhost}/{policy}";
@@ -193,9 +175,6 @@ constexpr Endpoint kEndpoints[] = {
     {Verb::get, kParameter, kPolicies, get_parameter},
     {Verb::put, kParameter, kPolicies, put_parameter},
     {Verb::del, kParameter, kPolicies, delete_parameter},
-    {Verb::get, "/global-parameters", kPolicies, list_global_parameters},
-    {Verb::get, "/global-parameters/{name}", kPolicies, get_global_parameter},
-    {Verb::get, "/cluster-name", Access::manager, get_cluster_name},
 };
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include "broker/management/json_values.h"
 #include "broker/management/listing_columns.h"
 
+#include <algorithm>
+
 namespace lvt::broker {
 
 namespace {
@@ -23,6 +25,21 @@ json::value capacity(const Queue& queue, const Context&) {
 
 std::uint64_t in_memory(const Queue& queue) {
     return queue.machine.ready() - queue.machine.absent_count();
+}
+
+std::uint64_t body_bytes(const Queue& queue) {
+    return queue.machine.ready_body_bytes() + queue.unacked_body_bytes;
+}
+
+/// With the heads of what is in memory where something is not.
+std::uint64_t body_bytes_in_memory(const Queue& queue) {
+    return std::min(queue.machine.ready_body_bytes(), queue.machine.resident_bytes()) +
+           queue.unacked_body_bytes;
+}
+
+/// With their heads where some messages are transient.
+std::uint64_t persistent_body_bytes(const Queue& queue) {
+    return std::min(body_bytes(queue), queue.disk.live_bytes);
 }
 
 /// The first ready message's, in seconds.
@@ -87,19 +104,12 @@ constexpr Column<Queue> kQueueColumns[] = {
     {"message_bytes_ready",
      [](const Queue& q, const Context&) -> json::value { return q.machine.ready_body_bytes(); }},
     {"message_bytes_ram",
-     [](const Queue& q, const Context&) -> json::value { return q.machine.resident_bytes(); }},
+     [](const Queue& q, const Context&) -> json::value { return body_bytes_in_memory(q); }},
     {"message_bytes_persistent",
-     [](const Queue& q, const Context&) -> json::value { return q.disk.live_bytes; }},
-    {"message_bytes",
-     [](const Queue& q, const Context&) -> json::value {
-         if (q.unacked > 0) return "";
-         return q.machine.ready_body_bytes();
-     }},
+     [](const Queue& q, const Context&) -> json::value { return persistent_body_bytes(q); }},
+    {"message_bytes", [](const Queue& q, const Context&) -> json::value { return body_bytes(q); }},
     {"message_bytes_unacknowledged",
-     [](const Queue& q, const Context&) -> json::value {
-         if (q.unacked > 0) return "";
-         return 0;
-     }},
+     [](const Queue& q, const Context&) -> json::value { return q.unacked_body_bytes; }},
     {"head_message_timestamp", head_timestamp},
     {"disk_reads", none},
     {"disk_writes", none},

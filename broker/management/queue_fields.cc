@@ -6,6 +6,7 @@
 #include "broker/management/table_json.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace lvt::broker {
 
@@ -89,6 +90,30 @@ void put_backing_queue(json::object& out, const Queue& q, const Context&) {
         {"version", 1}};
 }
 
+/// "2026-11-21T12:55:36.961+00:00".
+std::string utc_text(Milliseconds wall) {
+    using namespace std::chrono;
+    const sys_time<Milliseconds> moment(wall);
+    const auto day = floor<days>(moment);
+    const year_month_day date(day);
+    const hh_mm_ss time(moment - day);
+    return fmt::format(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}+00:00",
+        static_cast<int>(date.year()),
+        static_cast<unsigned>(date.month()),
+        static_cast<unsigned>(date.day()),
+        time.hours().count(),
+        time.minutes().count(),
+        time.seconds().count(),
+        time.subseconds().count());
+}
+
+/// A queue that does something has none.
+void put_idle_since(json::object& out, const Queue& q, const Context& c) {
+    const Milliseconds idle = c.stats.now.monotonic - std::max(q.last_used, q.sampled.changed_at);
+    if (idle >= 2 * kSampleInterval) out["idle_since"] = utc_text(c.stats.now.wall - idle);
+}
+
 constexpr Field<Queue> kQueueFields[] = {
     {"name"},
     {"vhost"},
@@ -140,15 +165,9 @@ constexpr Field<Queue> kQueueFields[] = {
     {"messages_unacknowledged_ram"},
     {"messages_persistent"},
     {"messages_paged_out"},
-    {"message_bytes",
-     [](json::object& out, const Queue& q, const Context&) {
-         out["message_bytes"] = q.machine.ready_body_bytes();
-     }},
+    {"message_bytes"},
     {"message_bytes_ready"},
-    {"message_bytes_unacknowledged",
-     [](json::object& out, const Queue&, const Context&) {
-         out["message_bytes_unacknowledged"] = 0;
-     }},
+    {"message_bytes_unacknowledged"},
     {"message_bytes_ram"},
     {"message_bytes_persistent"},
     {"message_bytes_paged_out",
@@ -160,6 +179,7 @@ constexpr Field<Queue> kQueueFields[] = {
      [](json::object& out, const Queue&, const Context&) {
          out["head_message_timestamp"] = nullptr;
      }},
+    {"idle_since", put_idle_since},
     {"recoverable_slaves",
      [](json::object& out, const Queue&, const Context&) { out["recoverable_slaves"] = nullptr; }},
     {"reductions reductions_details",

@@ -32,6 +32,14 @@ namespace {
 namespace json = boost::json;
 using Context = ColumnContext;
 
+/// RabbitMQ's words. "blocking": there is an alarm, but it has not published since; "flow": it is not read, the disk is behind.
+json::value state(const SessionState& session, const Context& context) {
+    if (session.closing) return "closing";
+    if (session.blocked) return "blocked";
+    if (context.alarm) return "blocking";
+    return session.throttled ? "flow" : "running";
+}
+
 std::uint64_t in_hand(const ChannelState& channel) {
     std::uint64_t count = channel.gets.count();
     for (const auto& consumer : channel.consumers)
@@ -89,10 +97,7 @@ constexpr Column<SessionState> kConnectionColumns[] = {
     {"peer_cert_subject", of_tls<&TlsPeer::subject>},
     {"peer_cert_issuer", of_tls<&TlsPeer::issuer>},
     {"peer_cert_validity", of_tls<&TlsPeer::validity>},
-    {"state",
-     [](const SessionState& s, const Context&) -> json::value {
-         return s.closing ? "closing" : s.blocked ? "blocked" : "running";
-     }},
+    {"state", state},
     {"channels",
      [](const SessionState& s, const Context&) -> json::value { return s.channels.size(); }},
     {"protocol",

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <regex>
 
 namespace lvt::broker {
 
@@ -122,11 +121,12 @@ Shape::Shape(const http::Query& query)
       use_regex_(query.flag("use_regex")) {
     if (query.find("page")) read_page(query);
     if (!use_regex_ || name_.empty()) return;
-    try {
-        const std::regex regex(name_, std::regex::ECMAScript | std::regex::icase);
-    } catch (const std::regex_error&) {
-        fault_ = ShapeFault{"bad_request", "name is no regular expression"};
-    }
+    Result<Regex> regex = Regex::parse(name_, {.ignores_case = true, .steps_max = kNameStepsMax});
+    if (regex.has_error())
+        fault_ =
+            ShapeFault{"bad_request", "name is no regular expression: " + regex.error().message};
+    else
+        regex_ = std::move(*regex);
 }
 
 void Shape::read_page(const http::Query& query) {
@@ -167,18 +167,8 @@ boost::system::result<json::value, ShapeFault> Shape::arrange(
     if (!page_) return array_of(rows, 0, rows.size());
 
     const std::size_t total = rows.size();
-    if (!name_.empty()) {
-        const std::string wanted = lower(name_);
-        const std::regex regex(
-            use_regex_ ? name_ : std::string(), std::regex::ECMAScript | std::regex::icase);
-        std::erase_if(rows, [&](const json::object& row) {
-            const json::value* const name = row.if_contains("name");
-            if (!name || !name->is_string()) return true;
-            const std::string_view text = name->get_string();
-            return use_regex_ ? !std::regex_search(text.begin(), text.end(), regex)
-                              : lower(text).find(wanted) == std::string::npos;
-        });
-    }
+    if (!name_.empty() && !keep_named(rows))
+        return ShapeFault{"bad_request", "it takes too long to look for name"};
     const auto size = static_cast<std::size_t>(page_->size);
     const auto skipped = static_cast<std::size_t>(page_->number - 1);
     if (skipped > 0 && skipped > rows.size() / size) {
@@ -201,6 +191,21 @@ boost::system::result<json::value, ShapeFault> Shape::arrange(
         {"page_count", (rows.size() + size - 1) / size},
         {"page_size", page_->size},
         {"total_count", total}};
+}
+
+bool Shape::keep_named(std::vector<json::object>& rows) const {
+    const std::string wanted = lower(name_);
+    bool in_time = true;
+    std::erase_if(rows, [&](const json::object& row) {
+        const json::value* const name = row.if_contains("name");
+        if (!in_time || !name || !name->is_string()) return true;
+        const std::string_view text = name->get_string();
+        if (!regex_) return lower(text).find(wanted) == std::string::npos;
+        const std::optional<bool> found = regex_->find_in(text);
+        in_time = found.has_value();
+        return found != true;
+    });
+    return in_time;
 }
 
 json::value Shape::array_of(

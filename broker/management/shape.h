@@ -1,12 +1,14 @@
 // Shape: what the query of a GET asks of a list or an object: columns, order, pages.
 #pragma once
 
+#include "broker/auth/regex.h"
 #include "broker/http/path.h"
 #include "protocol/base/result.h"
 
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +42,8 @@ public:
     /// At most so many items a page, and as many where nothing is said.
     static constexpr std::int64_t kPageSizeMax = 500;
     static constexpr std::int64_t kPageSizeDefault = 100;
+    /// See RegexOptions; for one name of a list.
+    static constexpr std::uint32_t kNameStepsMax = 100'000;
 
     explicit Shape(const http::Query& query);
 
@@ -52,12 +56,14 @@ public:
     bool needs(std::string_view key) const;
 
     /// The answer to a list of rows, which stand in their natural order: an array, or a page with its numbers. A fault: there is no
-    /// such page.
+    /// such page, or it would cost too much to fill it.
     boost::system::result<boost::json::value, ShapeFault> arrange(
         std::vector<boost::json::object> rows) const;
 
 private:
     void read_page(const http::Query& query);
+    /// Drops the rows whose names do not fit; false where it takes too long to find out.
+    bool keep_named(std::vector<boost::json::object>& rows) const;
     boost::json::value array_of(
         std::vector<boost::json::object>& rows, std::size_t begin, std::size_t end) const;
 
@@ -72,6 +78,7 @@ private:
     std::optional<Page> page_;
     std::string name_;
     bool use_regex_ = false;
+    std::optional<Regex> regex_;
 };
 
 }  // namespace lvt::broker

@@ -4,6 +4,7 @@
 #include "broker/management/table_json.h"
 
 #include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
 
 namespace lvt::broker {
 namespace {
@@ -118,6 +119,11 @@ public:
             {"routing_key", text(c.routing_key)},
             {"arguments", json_of(c.arguments)}});
     }
+    void operator()(const PutGlobalParameter& c) {
+        boost::system::error_code error;
+        global_parameters_.push_back(
+            json::object{{"name", text(c.name)}, {"value", json::parse(c.value, error)}});
+    }
     template <class Delete>
     void operator()(const Delete&) {}
 
@@ -130,7 +136,7 @@ public:
             {"permissions", std::move(permissions_)},
             {"topic_permissions", std::move(topic_permissions_)},
             {"parameters", std::move(parameters_)},
-            {"global_parameters", json::array()},
+            {"global_parameters", std::move(global_parameters_)},
             {"policies", std::move(policies_)},
             {"queues", std::move(queues_)},
             {"exchanges", std::move(exchanges_)},
@@ -139,7 +145,7 @@ public:
 
 private:
     json::array users_, vhosts_, permissions_, topic_permissions_, parameters_, policies_, queues_,
-        exchanges_, bindings_;
+        exchanges_, bindings_, global_parameters_;
 };
 
 }  // namespace

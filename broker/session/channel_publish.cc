@@ -101,13 +101,11 @@ AmqpResult<void> Channel::check_size(std::uint64_t body_size) const {
 }
 
 void Channel::refuse_publish(ByteView exchange, ByteView routing_key, AmqpError error) {
-    amqp::BasicReturn refused;
-    refused.reply_code = static_cast<std::uint16_t>(error.code);
-    refused.reply_text = std::move(error.text);
-    refused.exchange = Bytes(exchange);
-    refused.routing_key = Bytes(routing_key);
-    session_.commands.emplace_back(
-        Perform{session_.id, id(), std::make_unique<amqp::Method>(std::move(refused))});
+    session_.commands.emplace_back(Perform{
+        session_.id,
+        id(),
+        std::make_unique<amqp::Method>(
+            refused_publish(Bytes(exchange), Bytes(routing_key), std::move(error)))});
 }
 
 void Channel::emit_publish(MessagePtr message, bool mandatory) {

@@ -133,15 +133,14 @@ void Connection::on_start_ok(amqp::ConnectionStartOk&& method) {
     session_.commands.emplace_back(Login{
         session_.id,
         LoginRequest{
-            std::move(credentials->user),
-            std::move(credentials->password),
-            mechanism_,
-            peer_.address,
-            peer_.local_address,
-            peer_.loopback,
-            false,
-            external,
-            session_.stats}});
+            .user = std::move(credentials->user),
+            .password = std::move(credentials->password),
+            .mechanism = mechanism_,
+            .peer = peer_.address,
+            .local = peer_.local_address,
+            .loopback = peer_.loopback,
+            .by_certificate = external,
+            .stats = session_.stats}});
     in_core_ = InCore::session;
     state_ = State::authenticating;
 }

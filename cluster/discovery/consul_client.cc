@@ -1,7 +1,7 @@
 #include "cluster/discovery/consul_client.h"
 
-#include "cluster/discovery/base64.h"
 #include "cluster/discovery/json_access.h"
+#include "protocol/base/base64.h"
 
 #include <arpa/inet.h>
 #include <boost/json/serialize.hpp>
@@ -218,7 +218,7 @@ DiscoveryResult<std::optional<std::string>> ConsulClient::get(std::string_view k
     const std::optional<json::value> body = response->json();
     if (!body || !body->is_array() || body->as_array().empty())
         return nonsense("consul: reading the mark", *response);
-    return from_base64(text_of(body->as_array().front(), "Value"));
+    return base64_decoded(text_of(body->as_array().front(), "Value"));
 }
 
 std::string address_of_interface(const std::string& interface) {

@@ -1,7 +1,7 @@
 #include "cluster/discovery/dcos_login.h"
 
-#include "cluster/discovery/base64.h"
 #include "cluster/discovery/json_access.h"
+#include "protocol/base/base64.h"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -76,10 +76,10 @@ Result<std::string> dcos_jwt(const DcosAccount& account, Milliseconds end) {
     const std::string claims =
         json::serialize(json::object{{"uid", account.uid}, {"exp", end.count() / 1000}});
     const std::string text =
-        to_base64url(R"({"alg":"RS256","typ":"JWT"})") + "." + to_base64url(claims);
+        base64url_encoded(R"({"alg":"RS256","typ":"JWT"})") + "." + base64url_encoded(claims);
     const std::string signature = signature_of(text, key.get());
     if (signature.empty()) return Error{ErrorKind::invalid, "private_key does not sign"};
-    return text + "." + to_base64url(signature);
+    return text + "." + base64url_encoded(signature);
 }
 
 DiscoveryResult<std::string> dcos_login(

@@ -1,7 +1,7 @@
 #include "cluster/discovery/etcd_client.h"
 
-#include "cluster/discovery/base64.h"
 #include "cluster/discovery/json_access.h"
+#include "protocol/base/base64.h"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -44,8 +44,8 @@ DiscoveryError etcd_fault(std::string_view what, const HttpResponse& response) {
 }
 
 std::optional<EtcdEntry> entry_of(const json::value& value) {
-    std::optional<std::string> key = from_base64(text_of(value, "key"));
-    std::optional<std::string> content = from_base64(text_of(value, "value"));
+    std::optional<std::string> key = base64_decoded(text_of(value, "key"));
+    std::optional<std::string> content = base64_decoded(text_of(value, "value"));
     if (!key || !content) return {};
     return EtcdEntry{*std::move(key), *std::move(content)};
 }
@@ -176,14 +176,19 @@ DiscoveryResult<bool> EtcdClient::put(
     DiscoveryResult<json::value> answer = call(
         "writing a key",
         "/v3/kv/put",
-        {{"key", to_base64(key)}, {"value", to_base64(value)}, {"lease", std::to_string(lease)}});
+        {{"key", base64_encoded(key)},
+         {"value", base64_encoded(value)},
+         {"lease", std::to_string(lease)}});
     if (answer.has_error()) return std::move(answer).error();
     return member(*answer, "code") == nullptr;
 }
 
 DiscoveryResult<void> EtcdClient::remove(std::string_view key) {
     DiscoveryResult<json::value> answer = call(
-        "removing a key", "/v3/kv/deleterange", {{"key", to_base64(key)}}, {.after_cancel = true});
+        "removing a key",
+        "/v3/kv/deleterange",
+        {{"key", base64_encoded(key)}},
+        {.after_cancel = true});
     if (answer.has_error()) return std::move(answer).error();
     return {};
 }
@@ -192,8 +197,8 @@ DiscoveryResult<std::vector<EtcdEntry>> EtcdClient::list(std::string_view prefix
     DiscoveryResult<json::value> answer = call(
         "listing keys",
         "/v3/kv/range",
-        {{"key", to_base64(prefix)},
-         {"range_end", to_base64(end_of(std::string{prefix}))},
+        {{"key", base64_encoded(prefix)},
+         {"range_end", base64_encoded(end_of(std::string{prefix}))},
          {"sort_order", "ASCEND"},
          {"sort_target", "CREATE"}});
     if (answer.has_error()) return std::move(answer).error();
@@ -207,7 +212,7 @@ DiscoveryResult<std::vector<EtcdEntry>> EtcdClient::list(std::string_view prefix
 
 DiscoveryResult<std::optional<std::string>> EtcdClient::get(std::string_view key) {
     DiscoveryResult<json::value> answer =
-        call("reading a key", "/v3/kv/range", {{"key", to_base64(key)}});
+        call("reading a key", "/v3/kv/range", {{"key", base64_encoded(key)}});
     if (answer.has_error()) return std::move(answer).error();
     if (!member(*answer, "header"))
         return transient("etcd: reading a key: no header in the answer");
@@ -218,7 +223,7 @@ DiscoveryResult<std::optional<std::string>> EtcdClient::get(std::string_view key
 }
 
 DiscoveryResult<std::string> EtcdClient::create(std::string_view key, std::string_view value) {
-    const std::string coded = to_base64(key);
+    const std::string coded = base64_encoded(key);
     DiscoveryResult<json::value> answer = call(
         "creating a key",
         "/v3/kv/txn",
@@ -230,7 +235,7 @@ DiscoveryResult<std::string> EtcdClient::create(std::string_view key, std::strin
               {"create_revision", "0"}}}},
          {"success",
           json::array{json::object{
-              {"request_put", json::object{{"key", coded}, {"value", to_base64(value)}}}}}},
+              {"request_put", json::object{{"key", coded}, {"value", base64_encoded(value)}}}}}},
          {"failure", json::array{json::object{{"request_range", json::object{{"key", coded}}}}}}});
     if (answer.has_error()) return std::move(answer).error();
     const json::value* const succeeded = member(*answer, "succeeded");
@@ -249,10 +254,10 @@ DiscoveryResult<std::string> EtcdClient::lock(
     DiscoveryResult<json::value> answer = call(
         "waiting for the lock",
         "/v3/lock/lock",
-        {{"name", to_base64(name)}, {"lease", std::to_string(lease)}},
+        {{"name", base64_encoded(name)}, {"lease", std::to_string(lease)}},
         {.timeout = timeout});
     if (answer.has_error()) return std::move(answer).error();
-    std::optional<std::string> key = from_base64(text_of(*answer, "key"));
+    std::optional<std::string> key = base64_decoded(text_of(*answer, "key"));
     if (!key || key->empty()) return transient("etcd: waiting for the lock: no key in the answer");
     return *std::move(key);
 }
@@ -261,7 +266,7 @@ DiscoveryResult<void> EtcdClient::unlock(std::string_view key) {
     DiscoveryResult<json::value> answer = call(
         "giving the lock back",
         "/v3/lock/unlock",
-        {{"key", to_base64(key)}},
+        {{"key", base64_encoded(key)}},
         {.after_cancel = true});
     if (answer.has_error()) return std::move(answer).error();
     return {};

@@ -1,5 +1,6 @@
 #include "protocol/base/base64.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -35,6 +36,14 @@ Bytes base64_encoded(ByteView octets) {
     }
     if (held > 0) out += kDigits[bits << (kDigitBits - held) & kDigitMask];
     while (out.size() % 4 != 0) out += '=';
+    return out;
+}
+
+Bytes base64url_encoded(ByteView octets) {
+    Bytes out = base64_encoded(octets);
+    while (out.ends_with('=')) out.pop_back();
+    std::ranges::replace(out, '+', '-');
+    std::ranges::replace(out, '/', '_');
     return out;
 }
 

@@ -270,8 +270,15 @@ class Operations(CtlCase):
         self.ctl("set_vm_memory_high_watermark", "0")
         self.assertEqual(["memory resource limit alarm"],
                          self.rows("status")["alarms"])
+        states = lambda: sorted(row["state"] for row in self.rows("list_connections", "state"))
+        publisher = self.connect().channel()
+        self.connect()
+        self.wait_for(states, ["blocking", "blocking"])
+        publisher.basic_publish("", "nowhere", b"x")
+        self.wait_for(states, ["blocked", "blocking"])
         self.ctl("set_vm_memory_high_watermark", "0.4")
         self.assertEqual([], self.rows("status")["alarms"])
+        self.wait_for(states, ["running", "running"])
         self.ctl("set_disk_free_limit", "123MB")
         self.assertEqual(123000000, self.rows("status")["disk_free_limit"])
 

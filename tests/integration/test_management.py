@@ -222,11 +222,18 @@ class Queues(ManagementCase):
         self.refused(404, *NOT_FOUND, "POST", "/queues/%2F/none/get",
                      {"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"})
         self.refused(404, *NOT_FOUND, "POST", "/exchanges/%2F/none/publish", {})
+        foreign = {"routing_key": "q", "properties": {"user_id": "x"}, "payload": "",
+                   "payload_encoding": "string"}
         self.refused(400, "bad_request",
-                     "PRECONDITION_FAILED - user_id property set to 'x' but authenticated user was "
-                     "'guest'", "POST", "/exchanges/%2F/amq.default/publish",
-                     {"routing_key": "q", "properties": {"user_id": "x"}, "payload": "",
-                      "payload_encoding": "string"})
+                     "406 PRECONDITION_FAILED - user_id property set to 'x' but authenticated user "
+                     "was 'guest'", "POST", "/exchanges/%2F/amq.default/publish", foreign)
+        # Who may not publish there hears that first.
+        self.add_user("reader", "management", permissions=False)
+        self.done(201, "PUT", "/permissions/%2F/reader",
+                  {"configure": "", "write": "^$", "read": ".*"})
+        answer = self.done(401, "POST", "/exchanges/%2F/amq.default/publish", foreign,
+                           user="reader", password="pw")
+        self.assertIn("ACCESS_REFUSED - access to exchange 'amq.default'", answer.json["reason"])
 
     def test_counts_are_exact_at_once(self):
         channel = self.connect().channel()
@@ -239,8 +246,11 @@ class Queues(ManagementCase):
                              (queue["messages"], queue["messages_ready"],
                               queue["messages_unacknowledged"], queue["message_bytes_ready"]))
         channel.basic_get("q")
-        queue = self.get("/queues/%2F/q?columns=messages,messages_ready,messages_unacknowledged")
-        self.assertEqual({"messages": 3, "messages_ready": 2, "messages_unacknowledged": 1}, queue)
+        names = ("messages", "messages_ready", "messages_unacknowledged",
+                 "messages_unacknowledged_ram", "message_bytes", "message_bytes_ready",
+                 "message_bytes_unacknowledged", "message_bytes_ram")
+        queue = self.get("/queues/%2F/q?columns=" + ",".join(names))
+        self.assertEqual(dict(zip(names, (3, 2, 1, 1, 15, 10, 5, 15))), queue)
 
     def test_statistics_are_exact_at_once(self):
         channel = self.connect().channel()
@@ -502,6 +512,25 @@ class Administration(ManagementCase):
                          self.get("/user-limits"))
         self.refused(400, "bad_request", "Validation failed\n\ncomponent shovel not found\n",
                      "PUT", "/parameters/shovel/%2F/s", {"value": {}})
+
+    def test_global_parameters(self):
+        value = {"value": {"a": [1, None]}}
+        self.done(201, "PUT", "/global-parameters/g", value)
+        self.done(204, "PUT", "/global-parameters/g", value)
+        self.assertEqual({"name": "g", **value}, self.get("/global-parameters/g"))
+        self.assertIn({"name": "g", **value}, self.get("/definitions")["global_parameters"])
+        self.refused(400, "bad_request", "[{key_missing,value}]", "PUT", "/global-parameters/g", {})
+        self.done(204, "DELETE", "/global-parameters/g")
+        self.refused(404, *NOT_FOUND, "DELETE", "/global-parameters/g")
+        self.refused(404, *NOT_FOUND, "GET", "/global-parameters/g")
+
+    def test_the_cluster_has_a_name(self):
+        self.assertTrue(self.get("/cluster-name")["name"])
+        self.done(204, "PUT", "/cluster-name", {"name": "a cluster"})
+        self.assertEqual({"name": "a cluster"}, self.get("/cluster-name"))
+        self.assertEqual("a cluster", self.get("/overview")["cluster_name"])
+        self.assertEqual("a cluster", self.get("/global-parameters/cluster_name")["value"])
+        self.done(400, "PUT", "/cluster-name", {"name": 7})
 
     def test_logins_are_counted(self):
         node = quoted(self.get("/overview")["node"])

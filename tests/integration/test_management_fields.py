@@ -55,6 +55,7 @@ class Fields(ManagementCase):
                   {"type": "topic", "durable": True})
         self.done(201, "PUT", "/queues/%2F/hq", {"durable": True})
         self.done(201, "POST", "/bindings/%2F/e/hx/q/hq", {"routing_key": "a.b"})
+        self.done(201, "PUT", "/global-parameters/g", {"value": "x"})
         channel = self.connect("my-conn").channel()
         channel.basic_qos(prefetch_count=7)
         channel.queue_declare("live.q")

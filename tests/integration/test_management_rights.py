@@ -10,7 +10,6 @@ from management_api import ManagementCase
 from management_rights import RECORDED, TAGS, Rights
 
 NOT_FOUND = "404 Object Not Found: Not Found"
-NO_VERB = "405 Method Not Allowed: Method Not Allowed"
 NO_VHOST = "404 not_found: vhost_not_found"
 
 # Leveret's answers that differ on purpose. Each reason has operations and what stands there instead of what RabbitMQ says.
@@ -34,18 +33,6 @@ DIFFERENCES = {
         "GET /nodes/absent": {"500": NOT_FOUND},
         "GET /connections/none": {"500": NOT_FOUND},
         "DELETE /connections/none": {"500": NOT_FOUND},
-    },
-    "the cluster's name is configured, and there are no other global parameters": {
-        "PUT /cluster-name": {
-            "204": NO_VERB, "401 not_authorised: Not management user": NO_VERB,
-            "401 not_authorised: Not administrator user": NO_VERB},
-        "PUT /global-parameters/rights": {
-            "201": NO_VERB, "204": NO_VERB, "401 not_authorised: Not management user": NO_VERB,
-            "401 not_authorised: User not authorised to access object": NO_VERB},
-        "GET /global-parameters/rights": {"200": NOT_FOUND},
-        "DELETE /global-parameters/none": {
-            NOT_FOUND: NO_VERB, "401 not_authorised: Not management user": NO_VERB,
-            "401 not_authorised: User not authorised to access object": NO_VERB},
     },
     "the connections of others are a list without them": {
         "GET /connections/username/administrator": {"500": "200"},

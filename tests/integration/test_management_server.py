@@ -62,6 +62,13 @@ class ControlSocket(ManagementCase):
             client.sendall(b'{"verb": "ping"}\n')
             self.assertEqual(b'{"ok":true}\n', client.recv(100))
 
+    def test_the_clusters_name_survives(self):
+        self.assertEqual(204, self.curl("/cluster-name", "-X", "PUT", "-d", '{"name":"n"}')[0])
+        self.assertEqual(0, self.broker.stop())
+        self.broker.start()
+        self.assertEqual((200, '{"name":"n"}'), self.curl("/cluster-name"))
+        self.assertEqual("n", self.connect()._impl.server_properties["cluster_name"])
+
 
 @needs_own_broker
 class Https(ManagementCase):
@@ -169,6 +176,13 @@ class Strangers(ManagementCase):
                 self.done(403, verb, path, {}, headers={
                     **headers, **login, "Content-Type": "text/plain"})
         self.assertEqual(["/"], [vhost["name"] for vhost in self.get("/vhosts")])
+
+    def test_a_name_that_takes_too_long_is_refused(self):
+        self.done(201, "PUT", "/queues/%2F/" + "a" * 200 + "b", {})
+        self.done(400, "GET", "/queues?page=1&use_regex=true&name=%5E(a%2B)%2B%24")
+        self.done(400, "GET", "/queues?page=1&use_regex=true&name=(")
+        page = self.get("/queues?page=1&use_regex=true&name=%5E(?!x)A%2Bb$")
+        self.assertEqual(1, page["filtered_count"])
 
 
 if __name__ == "__main__":

@@ -28,10 +28,17 @@ TEST(Base64, EveryOctetComesBack) {
     }
 }
 
+TEST(Base64, HasAFormForUrls) {
+    EXPECT_EQ(base64url_encoded("\xfb\xff\xfe"), "-__-");
+    EXPECT_EQ(base64url_encoded("f"), "Zg");
+    EXPECT_EQ(base64url_encoded(""), "");
+}
+
 TEST(Base64, BlanksAtTheEndDoNotMatter) { EXPECT_EQ(base64_decoded("YQ==\n"), "a"); }
 
 TEST(Base64, OtherTextIsRefused) {
-    for (const ByteView text : {"!", "!!!!", "Zg", "Zg=", "Z===", "Zg==Zg==", "Z g=", "===="})
+    for (const ByteView text :
+         {"!", "!!!!", "Zg", "Zg=", "Z===", "Zg==Zg==", "Z g=", "=Zg=", "Zm9*", "===="})
         EXPECT_FALSE(base64_decoded(text)) << text;
 }
 

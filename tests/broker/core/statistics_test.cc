@@ -193,6 +193,39 @@ TEST_P(Statistics, WhatComesBackIsRedeliveredAndNotAcked) {
     EXPECT_FALSE(stats_of(*vhost().find_queue("q")).lengths.any());
 }
 
+TEST_P(Statistics, OctetsInHandFollowEveryWayBack) {
+    SimClient& c = client_with_queue();
+    const auto in_hand = [&] {
+        c.take_all();
+        return vhost().find_queue("q")->unacked_body_bytes;
+    };
+    for (const std::size_t size : {1, 20, 300, 4'000, 50'000})
+        c.publish(1, "", "q", Bytes(size, 'x'));
+    c.consume(1, "q");
+    EXPECT_EQ(in_hand(), 54'321u);
+    c.ack(1, 1);
+    EXPECT_EQ(in_hand(), 54'320u);
+    c.nack(1, 2, false, false);
+    EXPECT_EQ(in_hand(), 54'300u);
+    c.nack(1, 3, false, true);  // and once more to the consumer
+    EXPECT_EQ(in_hand(), 54'300u);
+    c.call<amqp::ChannelCloseOk>(1, amqp::ChannelClose{});
+    EXPECT_EQ(in_hand(), 0u);
+    c.open_channel(1);
+    EXPECT_TRUE(c.get(1, "q", false));
+    EXPECT_EQ(in_hand(), 300u);
+    EXPECT_TRUE(c.get(1, "q", true));
+    EXPECT_EQ(in_hand(), 300u);
+    amqp::BasicRecover recover;
+    recover.requeue = true;
+    c.call<amqp::BasicRecoverOk>(1, recover);
+    EXPECT_EQ(in_hand(), 0u);
+    c.consume(1, "q");
+    EXPECT_EQ(in_hand(), 50'300u);
+    c.drop();
+    EXPECT_EQ(in_hand(), 0u);
+}
+
 TEST_P(Statistics, ChannelsThatCloseLeaveTheirCounts) {
     SimClient& c = client_with_queue();
     c.publish(1, "", "q", "x");

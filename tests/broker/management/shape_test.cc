@@ -97,5 +97,12 @@ TEST(Shape, RefusesQueriesThatMakeNoSense) {
     EXPECT_FALSE(shape("page_size=7000").fault());
 }
 
+TEST(Shape, GivesUpWhereANameTakesTooLong) {
+    const std::string name = std::string(200, 'a') + "b";
+    EXPECT_EQ(
+        text(shape("page=1&use_regex=true&name=%5E(a%2B)%2B%24"), rows({name.c_str()})),
+        "bad_request");
+}
+
 }  // namespace
 }  // namespace lvt::broker
