@@ -97,6 +97,7 @@ discovery::PeerList FormationSimulation::list_of(const Node& node) {
 
 void FormationSimulation::start_node(Node& node) {
     ++node.life;
+    node.tick_at = 0;
     node.random = std::make_unique<SeededRandom>(random_.next());
     NodeState state = node.disk;
     ++state.starts;
