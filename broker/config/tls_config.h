@@ -21,6 +21,16 @@ struct TlsIdentity {
     std::string password;
 };
 
+/// Of which certificates a client shows the revocation lists are asked. They stand in `cacertfile`.
+enum class CrlCheck {
+    off,
+    /// All but the trusted one; where there is no list of the issuer, or it is too old, the certificate is believed...
+    best_effort,
+    /// ... or not. The client's own certificate:
+    peer,
+    chain
+};
+
 struct TlsConfig {
     /// What its keys begin with, for the texts of errors.
     std::string key = "ssl_options";
@@ -33,6 +43,7 @@ struct TlsConfig {
     bool verify_peer = false;
     /// ... and so does none at all.
     bool fail_if_no_peer_cert = false;
+    CrlCheck crl_check = CrlCheck::off;
     /// Certificates between the peer's and the trusted one.
     int depth = 10;
     bool tls_1_2 = true;

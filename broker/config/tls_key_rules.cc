@@ -38,9 +38,13 @@ Expected take_version(
     return {};
 }
 
-/// What is not served because it would weaken what the operator asked for must be off.
-Expected take_off(const std::string& value) {
-    return value == "false" ? Expected{} : Expected{"false, it is not supported"};
+Expected take_crl_check(const std::string& value, CrlCheck& check) {
+    static constexpr CrlCheck kChecks[] = {
+        CrlCheck::off, CrlCheck::chain, CrlCheck::peer, CrlCheck::best_effort};
+    std::size_t choice = 0;
+    Expected expected = parse_choice(value, {"false", "true", "peer", "best_effort"}, choice);
+    if (expected.empty()) check = kChecks[choice];
+    return expected;
 }
 
 /// One key behind the prefix of its kind.
@@ -71,7 +75,7 @@ constexpr TlsKey kKeys[] = {
     {"versions.$", nullptr, TAKE(take_version(name, value, t, d.config.warnings))},
     {"ciphers.$", nullptr, TAKE(take_text(value, kNameMax, t.ciphers[name]))},
     {"honor_cipher_order", "true", TAKE(parse_boolean(value, t.config.honor_cipher_order))},
-    {"crl_check", nullptr, TAKE(take_off(value))},
+    {"crl_check", "false", TAKE(take_crl_check(value, t.config.crl_check))},
     {"sni_hosts.$.host", nullptr, TAKE(take_text(value, kNameMax, t.sni_hosts[name].host))},
     {"sni_hosts.$.certfile", nullptr, TAKE(take_path(value, t.sni_hosts[name].certfile))},
     {"sni_hosts.$.keyfile", nullptr, TAKE(take_path(value, t.sni_hosts[name].keyfile))},
@@ -142,6 +146,8 @@ std::string fault_of(const TlsConfig& config) {
         return fmt::format("{}.cacertfile: verify_peer needs it", config.key);
     if (config.fail_if_no_peer_cert && !config.verify_peer)
         return fmt::format("{}.fail_if_no_peer_cert: needs verify = verify_peer", config.key);
+    if (config.crl_check != CrlCheck::off && !config.verify_peer)
+        return fmt::format("{}.crl_check: needs verify = verify_peer", config.key);
     if (!config.tls_1_2 && !config.tls_1_3)
         return fmt::format("{}.versions: neither tlsv1.2 nor tlsv1.3 is among them", config.key);
     for (const TlsIdentity& one : config.sni_hosts) {

@@ -23,7 +23,7 @@ void print_usage(std::ostream& out, const std::string& program) {
         << program
         << " [--data-dir <dir>] [--node <node>] [--timeout <timeout>] [--quiet] [--silent] "
            "<command> [<command options>]\n\nAvailable commands:\n\n";
-    for (const Verb& verb : verbs()) out << fmt::format("   {:<26}{}\n", verb.name, verb.help);
+    for (const Verb& verb : verbs()) out << fmt::format("   {:<38}{}\n", verb.name, verb.help);
     out << fmt::format(
         "\nUse '{} help <command>' to learn more about a specific command\n", program);
 }

@@ -87,10 +87,13 @@ public:
     const ServerOptions options;
     /// Null once closed.
     Handler* handler;
-    /// Those that wait for a request, the longest first; then those that have one in hand.
-    Sessions sessions;
+    /// Who has not been given what it asked for yet, and who has. In each those that wait for a request, the longest first; then
+    /// those that have one in hand.
+    Sessions strangers;
+    Sessions known;
 
 private:
+    void make_room();
     template <class Connected>
     void begin(std::shared_ptr<Connected> session);
 };
@@ -107,8 +110,9 @@ public:
     StreamSession(std::shared_ptr<State> server, Stream stream, Peer peer)
         : server_(std::move(server)), stream_(std::move(stream)), peer_(std::move(peer)) {}
 
-    void start(typename State::Sessions::iterator place) {
-        place_ = place;
+    void start() {
+        among_ = &server_->strangers;
+        place_ = among_->insert(among_->end(), this->shared_from_this());
         if constexpr (kEncrypted) {
             socket().expires_after(server_->options.header_timeout);
             stream_.async_handshake(
@@ -120,7 +124,7 @@ public:
             read();
         }
     }
-    void close() override { socket().close(); }
+    void close() override { cut(); }
 
 private:
     Plain& socket() { return beast::get_lowest_layer(stream_); }
@@ -144,7 +148,13 @@ private:
 
     /// Those that say nothing go before it.
     void busy() {
-        if (place_) server_->sessions.splice(server_->sessions.end(), server_->sessions, *place_);
+        if (place_) among_->splice(among_->end(), *among_, *place_);
+    }
+    /// It is not the first to go where there are too many.
+    void become_known() {
+        if (!place_) return;
+        server_->known.splice(server_->known.end(), *among_, *place_);
+        among_ = &server_->known;
     }
 
     void ask_for_admission() {
@@ -223,6 +233,7 @@ private:
     }
 
     void write(Response response) {
+        if (response.status < 400) become_known();
         message_ = {static_cast<beast::http::status>(response.status), version_};
         for (const auto& [name, value] : response.headers) message_.insert(name, value);
         if (!response.content_type.empty())
@@ -285,15 +296,16 @@ private:
     void cut() {
         if (socket().socket().is_open()) ::shutdown(socket().socket().native_handle(), SHUT_RDWR);
         socket().close();
-        if (place_ && server_->handler) server_->sessions.erase(*place_);
+        if (place_ && server_->handler) among_->erase(*place_);
         place_.reset();
     }
 
     std::shared_ptr<State> server_;
     Stream stream_;
     Peer peer_;
-    /// In the list of all; nothing once it is not there any more.
+    /// In the list that it stands in; nothing once it is not there any more.
     std::optional<typename State::Sessions::iterator> place_;
+    typename State::Sessions* among_ = nullptr;
     beast::flat_buffer buffer_;
     std::optional<beast::http::request_parser<beast::http::string_body>> parser_;
     beast::http::response<beast::http::string_body> message_;
@@ -306,10 +318,16 @@ private:
 
 template <class Connected>
 void Server::State::begin(std::shared_ptr<Connected> session) {
-    // Its own end takes it out of the list.
-    if (sessions.size() >= options.connections_max) sessions.front()->close();
-    sessions.push_back(session);
-    session->start(std::prev(sessions.end()));
+    make_room();
+    session->start();
+}
+
+/// A flood of strangers leaves half of the places to those who are known.
+void Server::State::make_room() {
+    if (strangers.size() + known.size() < options.connections_max) return;
+    const bool is_flood = strangers.size() > options.connections_max / 2;
+    const std::shared_ptr<Session> oldest = (is_flood || known.empty() ? strangers : known).front();
+    oldest->close();
 }
 
 void Server::State::adopt(int fd, Peer peer, ssl_st* tls) {
@@ -336,8 +354,10 @@ void Server::State::adopt(int fd, Peer peer, ssl_st* tls) {
 
 void Server::State::close() {
     handler = nullptr;
-    for (const auto& session : sessions) session->close();
-    sessions.clear();
+    for (Sessions* const all : {&strangers, &known}) {
+        for (const auto& session : *all) session->close();
+        all->clear();
+    }
 }
 
 Server::Server(asio::io_context& io, ServerOptions options, Handler& handler)

@@ -1,6 +1,7 @@
 // Server: HTTP/1.1 on sockets that somebody else has accepted, with or without TLS. Connections stay open between requests; each has one
 // request in hand at a time. A client that sends its header or body too slowly, or too much of either, is ended; nobody sends a long body
-// that the handler has not admitted. Where there are too many connections, the one that has been silent longest goes.
+// that the handler has not admitted. Where there are too many connections, the one that has been silent longest goes; first those that
+// have never been given what they asked for.
 #pragma once
 
 #include "broker/http/message.h"

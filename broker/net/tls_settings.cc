@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -88,6 +89,42 @@ Result<void> use_identity(SSL_CTX* context, const TlsConfig& config, const TlsId
     return {};
 }
 
+/// Where the lists do not tell, the certificate is believed. One that they name stays refused.
+int believe_without_list(int verified, X509_STORE_CTX* store) {
+    if (verified) return 1;
+    switch (X509_STORE_CTX_get_error(store)) {
+        case X509_V_ERR_UNABLE_TO_GET_CRL:
+        case X509_V_ERR_CRL_NOT_YET_VALID:
+        case X509_V_ERR_CRL_HAS_EXPIRED:
+            X509_STORE_CTX_set_error(store, X509_V_OK);
+            return 1;
+        default:
+            return 0;
+    }
+}
+
+bool has_revocation_list(SSL_CTX* context) {
+    const STACK_OF(X509_OBJECT)* const all =
+        X509_STORE_get0_objects(SSL_CTX_get_cert_store(context));
+    for (int i = 0; i < sk_X509_OBJECT_num(all); ++i)
+        if (X509_OBJECT_get_type(sk_X509_OBJECT_value(all, i)) == X509_LU_CRL) return true;
+    return false;
+}
+
+/// The lists are in the store: `cacertfile` may hold them beside the certificates.
+Result<void> use_revocation_lists(SSL_CTX* context, const TlsConfig& config) {
+    if (config.crl_check == CrlCheck::off) return {};
+    if (config.crl_check != CrlCheck::best_effort && !has_revocation_list(context))
+        return fault(
+            config,
+            "crl_check",
+            fmt::format("{} holds no revocation list", config.cacertfile.string()));
+    unsigned long flags = X509_V_FLAG_CRL_CHECK;
+    if (config.crl_check != CrlCheck::peer) flags |= X509_V_FLAG_CRL_CHECK_ALL;
+    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), flags);
+    return {};
+}
+
 Result<void> use_trust(SSL_CTX* context, const TlsConfig& config) {
     if (!config.cacertfile.empty()) {
         const std::string file = config.cacertfile.string();
@@ -100,9 +137,10 @@ Result<void> use_trust(SSL_CTX* context, const TlsConfig& config) {
     }
     int mode = config.verify_peer ? SSL_VERIFY_PEER : SSL_VERIFY_NONE;
     if (config.verify_peer && config.fail_if_no_peer_cert) mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
-    SSL_CTX_set_verify(context, mode, nullptr);
+    SSL_CTX_set_verify(
+        context, mode, config.crl_check == CrlCheck::best_effort ? believe_without_list : nullptr);
     SSL_CTX_set_verify_depth(context, config.depth);
-    return {};
+    return use_revocation_lists(context, config);
 }
 
 /// OpenSSL's name of a cipher that it offers at our security level, by its own or the standard's name; null if there is none.

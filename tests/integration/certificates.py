@@ -18,7 +18,7 @@ class Authority:
         else:
             self._own = name
             above.issue(name, f"/CN={name}", more="basicConstraints=critical,CA:true\n"
-                                                  "keyUsage=keyCertSign\n")
+                                                  "keyUsage=keyCertSign,cRLSign\n")
             self.chain = (directory / f"{name}.pem").read_text()
 
     def path(self, name):
@@ -58,16 +58,27 @@ class Authority:
 
     def _sign_between(self, signing, between):
         """`openssl x509` of version 3.0 knows days only."""
-        (self.directory / "issued").write_text("")
+        first, last = (moment.strftime("%Y%m%d%H%M%SZ") for moment in between)
+        self._ca("-batch", "-notext", "-outdir", str(self.directory),
+                 "-startdate", first, "-enddate", last, *signing)
+
+    def revoke(self, *names):
+        """The list that says so, as PEM."""
+        for name in names:
+            self._ca("-revoke", self.path(name + ".pem"))
+        self._ca("-gencrl", "-crldays", "1", "-out", self.path(self._own + ".crl"))
+        return (self.directory / (self._own + ".crl")).read_text()
+
+    def _ca(self, *arguments):
+        """With what it has signed so and revoked kept in a file."""
+        issued = self.directory / (self._own + ".issued")
+        issued.touch()
         (self.directory / "ca.conf").write_text(
-            f"[ca]\ndefault_ca=own\n[own]\ndatabase={self.path('issued')}\nrand_serial=yes\n"
+            f"[ca]\ndefault_ca=own\n[own]\ndatabase={issued}\nrand_serial=yes\n"
             "default_md=sha256\npolicy=any\nunique_subject=no\n"
             "[any]\norganizationName=optional\ncommonName=optional\n")
-        first, last = (moment.strftime("%Y%m%d%H%M%SZ") for moment in between)
-        self._openssl("ca", "-batch", "-notext", "-config", self.path("ca.conf"),
-                      "-cert", self.path(self._own + ".pem"),
-                      "-keyfile", self.path(self._own + ".key"), "-outdir", str(self.directory),
-                      "-startdate", first, "-enddate", last, *signing)
+        self._openssl("ca", "-config", self.path("ca.conf"), "-cert", self.path(self._own + ".pem"),
+                      "-keyfile", self.path(self._own + ".key"), *arguments)
 
     @staticmethod
     def _openssl(*arguments):

@@ -315,6 +315,75 @@ class Reload(TlsCase):
             self.broker.log_text().count("TLS goes on with the certificates it has"), 1)
 
 
+class RevocationCase(TlsCase):
+    """With a list of the authority, one of the intermediate "listed" and none of "unlisted". The authority has revoked "bad" and
+    "revoked", an intermediate with a list."""
+
+    more_settings = ("ssl_options.verify=verify_peer", "ssl_options.fail_if_no_peer_cert=true")
+
+    def prepare(self):
+        self.lists = {}
+        self.shown = {name: self.authority.issue(name) for name in ("good", "bad")}
+        for name in ("listed", "unlisted", "revoked"):
+            intermediate = self.authority.intermediate(name)
+            self.shown[name] = intermediate.issue("below-" + name)
+            if name != "unlisted":
+                self.lists[name] = intermediate.revoke()
+        self.trusted = Path(self.authority.file).read_text()
+        self.revoke("bad", "revoked")
+
+    def revoke(self, *names):
+        """Written beside and moved into place."""
+        self.lists["authority"] = self.authority.revoke(*names)
+        new = Path(self.authority.file + ".new")
+        new.write_text(self.trusted + "".join(self.lists.values()))
+        new.rename(self.authority.file)
+
+    def comes_in(self, name):
+        try:
+            self.pika_connection(self.context(self.shown[name])).close()
+        except (ssl.SSLError, ConnectionError, pika.exceptions.AMQPError):
+            return False
+        return True
+
+    def who_comes_in(self):
+        return sorted(name for name in self.shown if self.comes_in(name))
+
+
+@needs_own_broker
+class RevocationOfChains(RevocationCase):
+    more_settings = (*RevocationCase.more_settings, "ssl_options.crl_check=true")
+
+    def test_every_certificate_needs_a_list_that_does_not_name_it(self):
+        self.assertEqual(self.who_comes_in(), ["good", "listed"])
+
+    def test_a_new_list_is_in_force_without_a_restart(self):
+        connection = self.pika_connection(self.context(self.shown["good"]))
+        self.revoke("good")
+        end = time.monotonic() + PATIENCE_S
+        while self.comes_in("good"):
+            self.assertLess(time.monotonic(), end, "the new list is not in force")
+        # Who is there stays.
+        connection.channel().queue_declare(self.name)
+        connection.close()
+
+
+@needs_own_broker
+class RevocationOfPeers(RevocationCase):
+    more_settings = (*RevocationCase.more_settings, "ssl_options.crl_check=peer")
+
+    def test_the_clients_own_certificate_needs_a_list(self):
+        self.assertEqual(self.who_comes_in(), ["good", "listed", "revoked"])
+
+
+@needs_own_broker
+class RevocationWhereItIsKnown(RevocationCase):
+    more_settings = (*RevocationCase.more_settings, "ssl_options.crl_check=best_effort")
+
+    def test_whom_no_list_names_comes_in(self):
+        self.assertEqual(self.who_comes_in(), ["good", "listed", "unlisted"])
+
+
 @needs_own_broker
 class Mutual(TlsCase):
     more_settings = ("ssl_options.verify=verify_peer", "ssl_options.fail_if_no_peer_cert=true",

@@ -180,9 +180,10 @@ class WrongSettings(unittest.TestCase):
 
     def test_what_is_not_served_ends_the_start(self):
         for settings, words in (
-                (["ssl_options.crl_check=peer"], "ssl_options.crl_check"),
+                (["ssl_options.crl_check=maybe"], "ssl_options.crl_check"),
                 (["ssl_options.crl_check=best_effort"], "ssl_options.crl_check"),
-                (["ssl_options.crl_check=true"], "ssl_options.crl_check"),
+                (["ssl_options.crl_check=true", "ssl_options.verify=verify_peer"],
+                 "ssl_options.crl_check"),
                 (["ssl_options.versions.1=tlsv1.1"], "ssl_options.versions"),
                 (["ssl_options.versions.1=sslv3"], "ssl_options.versions"),
                 (["ssl_options.versions.1=tlsv9"], "ssl_options.versions.1"),

@@ -99,11 +99,12 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{
             "ssl_options.versions.1", "tls1", "one of tlsv1.3, tlsv1.2, tlsv1.1, tlsv1, sslv3"},
         BadValue{"ssl_options.depth", "-1", "an integer from 0 to 255"},
-        BadValue{"ssl_options.crl_check", "true", "false, it is not supported"},
+        BadValue{"ssl_options.crl_check", "maybe", "one of false, true, peer, best_effort"},
         BadValue{"ssl_handshake_timeout", "0", "milliseconds from 1 to 2147483647, or infinity"},
         BadValue{"auth_mechanisms.1", "GSSAPI", "one of PLAIN, AMQPLAIN, EXTERNAL"},
         BadValue{
-            "proxy_protocol.trusted.1", "10.0.0.0/33",
+            "proxy_protocol.trusted.1",
+            "10.0.0.0/33",
             "ADDRESS or ADDRESS/BITS, such as 10.0.0.0/8"},
         BadValue{"heartbeat", "65536", "an integer from 0 to 65535"},
         BadValue{"heartbeat", "1.5", "an integer from 0 to 65535"},

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <thread>
+#include <vector>
 
 namespace lvt::http {
 namespace {
@@ -27,17 +28,24 @@ public:
 
 class HttpServer : public testing::Test {
 protected:
-    /// A connected client.
-    OwnedFd client() {
+    /// Connected clients who come at once.
+    std::vector<OwnedFd> clients(std::size_t count) {
         if (!thread_.joinable()) thread_ = std::thread([this] { io_.run(); });
-        int ends[2] = {-1, -1};
-        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-        boost::asio::post(io_, [this, fd = ends[1]] {
+        std::vector<OwnedFd> out;
+        std::vector<int> accepted;
+        while (out.size() < count) {
+            int ends[2] = {-1, -1};
+            EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+            out.emplace_back(ends[0]);
+            accepted.push_back(ends[1]);
+        }
+        boost::asio::post(io_, [this, accepted = std::move(accepted)] {
             if (!server_) server_ = std::make_unique<Server>(io_, options, echo_);
-            server_->adopt(fd, {"client", true, false});
+            for (const int fd : accepted) server_->adopt(fd, {"client", true, false});
         });
-        return OwnedFd(ends[0]);
+        return out;
     }
+    OwnedFd client() { return std::move(clients(1).front()); }
     void TearDown() override {
         boost::asio::post(io_, [this] { server_.reset(); });
         work_.reset();
@@ -136,6 +144,26 @@ TEST_F(HttpServer, WhoWaitsLongestMakesRoom) {
     EXPECT_EQ(read(first), "");
     send(third, "PUT / HTTP/1.1\r\nContent-Length: 1\r\n\r\n3");
     EXPECT_TRUE(read(third, "3").starts_with("HTTP/1.1 200 "));
+}
+
+TEST_F(HttpServer, HoweverManyComeAtOnceNoMoreStay) {
+    options.connections_max = 4;
+    const std::vector<OwnedFd> crowd = clients(20);
+    for (std::size_t i = 0; i < 16; ++i) EXPECT_EQ(read(crowd[i]), "") << i;
+    for (std::size_t i = 16; i < 20; ++i) {
+        send(crowd[i], "PUT / HTTP/1.1\r\nContent-Length: 1\r\n\r\nx");
+        EXPECT_TRUE(read(crowd[i], "x").starts_with("HTTP/1.1 200 ")) << i;
+    }
+}
+
+TEST_F(HttpServer, KnownClientsOutliveAFloodOfStrangers) {
+    options.connections_max = 4;
+    const OwnedFd known = client();
+    for (int round = 0; round < 3; ++round) {
+        send(known, "PUT / HTTP/1.1\r\nContent-Length: 1\r\n\r\nx");
+        EXPECT_TRUE(read(known, "x").starts_with("HTTP/1.1 200 ")) << round;
+        EXPECT_EQ(read(clients(20).front()), "");
+    }
 }
 
 }  // namespace

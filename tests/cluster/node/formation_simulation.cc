@@ -31,6 +31,7 @@ struct FormationSimulation::Node {
     std::uint64_t life = 0;
     unsigned side = 0;
     std::uint64_t tick_at = 0;
+    std::uint64_t written_at = 0;
     std::string last_line;
 };
 
@@ -97,6 +98,8 @@ discovery::PeerList FormationSimulation::list_of(const Node& node) {
 
 void FormationSimulation::start_node(Node& node) {
     ++node.life;
+    node.tick_at = 0;
+    node.written_at = 0;
     node.random = std::make_unique<SeededRandom>(random_.next());
     NodeState state = node.disk;
     ++state.starts;
@@ -186,15 +189,17 @@ void FormationSimulation::write(Node& node, Bytes record, std::uint64_t ticket) 
             });
         });
     }
-    at(now_ms_ + 1 + below(chaos_ && chance(30) ? 1000 : 20),
-       [this, &node, life = node.life, ticket] {
-           if (node.life != life || node.writing.empty()) return;
-           // Writes are done in order: this ticket's and all before it.
-           node.disk = NodeState::decode(node.writing.front()).value();
-           node.writing.erase(node.writing.begin());
-           node.formation->persisted(now_ms_, ticket);
-           serve(node);
-       });
+    // One after the other.
+    node.written_at =
+        std::max(node.written_at, now_ms_) + 1 + below(chaos_ && chance(30) ? 1000 : 20);
+    at(node.written_at, [this, &node, life = node.life, ticket] {
+        if (node.life != life || node.writing.empty()) return;
+        // Writes are done in order: this ticket's and all before it.
+        node.disk = NodeState::decode(node.writing.front()).value();
+        node.writing.erase(node.writing.begin());
+        node.formation->persisted(now_ms_, ticket);
+        serve(node);
+    });
 }
 
 void FormationSimulation::deliver(Node& from, const Place& to, const FormationMessage& message) {
