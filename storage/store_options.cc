@@ -10,7 +10,7 @@ StoreOptions budgets_for(std::uint64_t volume_bytes, std::uint64_t memory_bytes)
     options.journal_bytes_max =
         std::clamp(std::min(volume_bytes / 8, memory_bytes / 4), 64 * kMegabyte, 512 * kMegabyte);
     options.segment_bytes = std::max(options.journal_bytes_max / 8, 8 * kMegabyte);
-    options.memtable_bytes = std::min(48 * kMegabyte, memory_bytes / 8);
+    options.memtable_bytes = std::min(32 * kMegabyte, memory_bytes / 8);
     options.cache_bytes = std::min(64 * kMegabyte, memory_bytes / 16);
     options.ballast_bytes = std::min(volume_bytes / 16, 512 * kMegabyte);
     return options;

@@ -12,7 +12,7 @@ struct StoreOptions {
     /// Size of one segment file.
     std::uint64_t segment_bytes = 64ull << 20;
     /// All memtables of RocksDB together.
-    std::uint64_t memtable_bytes = 48ull << 20;
+    std::uint64_t memtable_bytes = 32ull << 20;
     /// RocksDB's block cache.
     std::uint64_t cache_bytes = 64ull << 20;
     /// A file of nothing that is removed when the disk is full, so that the journal can go on for a while; 0 = none.

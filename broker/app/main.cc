@@ -1,4 +1,9 @@
 // The executable `leveret`: parses argv and hands over.
+#include "broker/app/hidden_arguments.h"
+#include "broker/app/serve.h"
+#include "broker/ctl/run_ctl.h"
+#include "broker/load/bench.h"
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -7,17 +12,14 @@
 #include <cstdio>
 #include <string_view>
 
-#include "broker/app/hidden_arguments.h"
-#include "broker/app/serve.h"
-#include "broker/ctl/run_ctl.h"
-#include "broker/load/bench.h"
-
 namespace {
 
 constexpr int kUsageExitCode = 64;
 
 /// Blocks of memory from this size on have a mapping each.
-constexpr int kMappedFrom = 1024 * 1024;
+constexpr int kMappedFrom = 4 * 1024 * 1024;
+/// What is free at an arena's end stays up to this size: it is used again at once where much passes through. ResourceWatch gives it back.
+constexpr int kTrimmedFrom = 8 * 1024 * 1024;
 
 struct Arguments {
     std::string file;
@@ -30,7 +32,8 @@ struct Arguments {
 void add_config_options(CLI::App& command, Arguments& arguments) {
     command.add_option("--config", arguments.file, "configuration file in rabbitmq.conf's syntax");
     command.add_option("--data-dir", arguments.data_dir, "where everything durable is kept");
-    command.add_option("--set", arguments.set, "KEY=VALUE as in the configuration file; repeatable")
+    command
+        .add_option("--set", arguments.set, "KEY=VALUE as in the configuration file; repeatable")
         ->allow_extra_args(false);
 }
 
@@ -78,7 +81,8 @@ int run(int argc, char** argv) {
     CLI::App* const serve = app.add_subcommand("serve", "run a broker in the foreground");
     add_config_options(*serve, arguments);
     serve->add_flag(
-        "--ephemeral", arguments.ephemeral,
+        "--ephemeral",
+        arguments.ephemeral,
         "in memory, on loopback and a free port; standard output says which");
     CLI::App* const config = app.add_subcommand("config", "print the effective configuration");
     add_config_options(*config, arguments);
@@ -95,6 +99,7 @@ int run(int argc, char** argv) {
     const auto sources = config_arguments(arguments);
     // Large blocks of memory (bodies, pages, buffers of a burst) go back to the system when they are freed, however many there were before.
     ::mallopt(M_MMAP_THRESHOLD, kMappedFrom);
+    ::mallopt(M_TRIM_THRESHOLD, kTrimmedFrom);
     return sources ? lvt::broker::run_serve(*sources) : lvt::broker::kConfigExitCode;
 }
 

@@ -15,6 +15,8 @@ constexpr std::uint64_t kHeadBytes = 256 * 1024;
 /// Of messages in a page (storage::Scratch), by Message::charge(); one message may be more.
 constexpr std::uint64_t kPageBytes = 512 * 1024;
 constexpr std::size_t kPagesAtOnce = 16;
+/// So much of durable queues may be in pages before the store is to have it too.
+constexpr std::uint64_t kPagedBeforeRetire = 128 * 1024 * 1024;
 /// Pages that are not on the disk yet hold memory too.
 constexpr std::uint64_t kUnwrittenPagesMax = 16 * 1024 * 1024;
 
@@ -68,8 +70,10 @@ void CoreState::page_out_if_needed() {
         if (queue.persistent) queue.machine.page_out(queue.disk.stored_end, kHeadBytes);
     });
     write_pages(limit);
-    if (topology_.resident_bytes() > limit && !retire_requested_) {
+    // A restart would bring back into memory what only the journal has.
+    if (paged_persistent_bytes_ > kPagedBeforeRetire && !retire_requested_) {
         retire_requested_ = true;
+        paged_persistent_bytes_ = 0;
         output_.store.emplace_back(std::in_place_type<RetireEarlyRequest>);
     }
 }
@@ -85,15 +89,10 @@ void CoreState::for_each_large_queue(std::uint64_t limit, Visit&& visit) {
     }
 }
 
-/// What the store will have soon need not be written twice: only where memory goes on growing meanwhile.
 void CoreState::write_pages(std::uint64_t limit) {
-    const bool everything = topology_.resident_bytes() > limit + limit / 2;
     const std::uint64_t enough = limit - limit / 8;
     std::size_t left = kPagesAtOnce;
     for_each_large_queue(enough, [&](Queue& queue) {
-        const bool in_store = queue.persistent && !queue.machine.has_priorities() &&
-                              queue.disk.live_messages > queue.machine.ready() / 2;
-        if (in_store && !everything) return;
         while (left > 0 && unwritten_page_bytes_ < kUnwrittenPagesMax &&
                topology_.resident_bytes() > enough &&
                queue.machine.resident_bytes() > 2 * kHeadBytes) {
@@ -102,6 +101,7 @@ void CoreState::write_pages(std::uint64_t limit) {
                 queue.machine.page_out_to(id, kHeadBytes, kPageBytes, !queue.persistent);
             if (entries.empty()) return;
             last_page_id_ = id;
+            if (queue.persistent) paged_persistent_bytes_ += kPageBytes;
             Bytes page = encode_page(entries);
             unwritten_page_bytes_ += page.size();
             output_.store.push_back(WritePageRequest{id, std::move(page)});

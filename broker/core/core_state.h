@@ -460,6 +460,8 @@ private:
     std::unordered_map<storage::PageId, storage::QueueUid> loading_pages_;
     /// Handed to the store and not on the disk yet.
     std::uint64_t unwritten_page_bytes_ = 0;
+    /// Of durable queues, since the store was asked to retire early.
+    std::uint64_t paged_persistent_bytes_ = 0;
     bool snapshot_wanted_ = false;
     bool stopping_ = false;
     std::optional<Ticket> stop_ticket_;

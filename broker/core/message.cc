@@ -84,7 +84,7 @@ public:
     SpareChunks() { spare_.reserve(kSpareMax); }
 
 private:
-    static constexpr std::size_t kSpareMax = 32;
+    static constexpr std::size_t kSpareMax = 128;
     std::vector<void*> spare_;
 };
 

@@ -165,7 +165,6 @@ public:
         const std::uint64_t of_each = cold_.bytes / std::max<std::uint64_t>(1, cold_.count);
         return head_.empty() || head_.size() * of_each < kLowBytes;
     }
-    bool has_priorities() const { return !higher_.empty(); }
 
 private:
     static constexpr std::uint64_t kLowBytes = 512 * 1024;

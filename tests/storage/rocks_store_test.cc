@@ -161,7 +161,7 @@ TEST(StoreOptions, FollowTheMachine) {
     const StoreOptions marathon = budgets_for(1024 * kMegabyte, 512 * kMegabyte);
     EXPECT_EQ(marathon.journal_bytes_max, 128 * kMegabyte);
     EXPECT_EQ(marathon.segment_bytes, 16 * kMegabyte);
-    EXPECT_EQ(marathon.memtable_bytes, 64 * kMegabyte);
+    EXPECT_EQ(marathon.memtable_bytes, 32 * kMegabyte);
     EXPECT_EQ(marathon.cache_bytes, 32 * kMegabyte);
     EXPECT_EQ(marathon.ballast_bytes, 64 * kMegabyte);
     EXPECT_EQ(budgets_for(1ull << 40, 1ull << 36).journal_bytes_max, 512 * kMegabyte);

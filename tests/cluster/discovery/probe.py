@@ -4,6 +4,7 @@ import faulthandler
 import json
 import os
 import queue
+import random
 import socket
 import subprocess
 import sys
@@ -162,7 +163,15 @@ def until(condition, what):
         time.sleep(0.02)
 
 
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+def free_port():
+    """Free for TCP and UDP, and below those that the system gives to whoever asks for none: a server that takes it a moment later
+    finds it free still."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        try:
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                with socket.socket(socket.AF_INET, kind) as one:
+                    one.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return port

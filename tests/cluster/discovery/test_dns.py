@@ -12,7 +12,7 @@ from probe import Case, free_port, until
 @unittest.skipUnless(shutil.which("dnsmasq"), "Debian's dnsmasq-base is not installed")
 class TestDns(Case):
     def start(self, *records):
-        self.port = free_port(socket.SOCK_DGRAM)
+        self.port = free_port()
         self.words = ["dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--conf-file=/dev/null",
                       "--listen-address=127.0.0.1", "--bind-interfaces", f"--port={self.port}",
                       "--pid-file", "--user=", "--local=/test/", "--local=/arpa/", *records]
