@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What slow-loris on the HTTP API costs the clients that are there: strangers who send a request one octet at a time.
 
-    /usr/bin/python3 bench/slow_http.py [--binary build/release/bin/leveret] [--connections 400 10000] [--seconds 5] [--rounds 3]
+    /usr/bin/python3 bench/slow_http.py [--binary build/release/bin/leveret] [--connections 400 10000] [--seconds 5] [--rounds 3] [--tls]
 
 Measured without strangers, with so many at another broker of the same machine, and with so many at this one, in turns: GET /api/overview on a
 connection that stays open, the same on a new connection each, and an AMQP client that publishes with confirms and reads its messages back, one
@@ -16,7 +16,9 @@ import random
 import resource
 import selectors
 import socket
+import ssl
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -36,6 +38,8 @@ def arguments():
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pause", type=float, default=0.5)
+    parser.add_argument("--tls", action="store_true", help="strangers come to the HTTPS port, say "
+                        "a whole hello, for which the server signs (RSA-2048), and then drip")
     parser.add_argument("--set", action="append", default=[])
     return parser.parse_args()
 
@@ -43,6 +47,7 @@ def arguments():
 OPTIONS = arguments()
 os.environ["LEVERET"] = OPTIONS.binary
 
+import certificates  # noqa: E402
 from leveret_broker import Broker, die_with_parent  # noqa: E402
 from management_api import basic  # noqa: E402
 from raw_amqp import RawConnection, publish_bytes  # noqa: E402
@@ -51,7 +56,7 @@ from raw_amqp import RawConnection, publish_bytes  # noqa: E402
 class Strangers:
     """A process of so many connections; none for 0."""
 
-    def __init__(self, port, count):
+    def __init__(self, port, count, greeting):
         self.pid = 0
         if count == 0:
             return
@@ -59,7 +64,7 @@ class Strangers:
         self.pid = os.fork()
         if self.pid == 0:
             die_with_parent()
-            drip(port, count, writing)
+            drip(port, count, greeting, writing)
         os.close(writing)
         # All have come once.
         os.read(reading, 1)
@@ -74,7 +79,21 @@ class Strangers:
             os.waitpid(self.pid, 0)
 
 
-def drip(port, count, come):
+def client_hello():
+    """What a TLS client says first."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    outgoing = ssl.MemoryBIO()
+    client = context.wrap_bio(ssl.MemoryBIO(), outgoing)
+    try:
+        client.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return outgoing.read()
+
+
+def drip(port, count, greeting, come):
     """For ever. Each one's next octet is due in the order in which they came or sent."""
     ended = selectors.EpollSelector()
     said = {}
@@ -83,6 +102,12 @@ def drip(port, count, come):
     while True:
         began = time.monotonic()
         for key, _ in ended.select(0):
+            try:
+                # What the server says in its handshake.
+                if key.fileobj.recv(65536):
+                    continue
+            except OSError:
+                pass
             ended.unregister(key.fileobj)
             del said[key.fileobj]
             key.fileobj.close()
@@ -91,6 +116,7 @@ def drip(port, count, come):
             client.bind((f"127.0.3.{1 + opened % SOURCES}", 0))
             try:
                 client.connect(("127.0.0.1", port))
+                client.send(greeting)
             except OSError:
                 client.close()
                 break
@@ -183,8 +209,14 @@ def quantile(times, share):
 def main():
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    broker, other = (Broker(settings=["management.tcp.port=0", *OPTIONS.set]).start()
-                     for _ in range(2))
+    directory = tempfile.TemporaryDirectory(prefix="leveret-slow-http-")
+    settings = ["management.tcp.port=0", *OPTIONS.set]
+    if OPTIONS.tls:
+        certificate, key = certificates.Authority(Path(directory.name)).issue("server", rsa=True)
+        settings += ["management.ssl.port=0", f"management.ssl.certfile={certificate}",
+                     f"management.ssl.keyfile={key}"]
+    broker, other = (Broker(settings=settings).start() for _ in range(2))
+    scheme, greeting = ("https", client_hello()) if OPTIONS.tls else ("http", b"")
     kinds = {"overview, one connection": lambda: requests_on_one(broker.http_port, OPTIONS.seconds),
              "overview, new connections": lambda: requests_on_new(broker.http_port, OPTIONS.seconds),
              "AMQP round trip": lambda: round_trips(broker.port, OPTIONS.seconds)}
@@ -194,7 +226,7 @@ def main():
         for _ in range(OPTIONS.rounds):
             for place in places:
                 count, at = place
-                with Strangers(at.http_port, count):
+                with Strangers(at.ports[scheme], count, greeting):
                     for kind, measure in kinds.items():
                         times[kind, place].append(measure())
         for kind in kinds:

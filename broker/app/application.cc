@@ -1,6 +1,7 @@
 #include "broker/app/application.h"
 
 #include "broker/app/broker_control.h"
+#include "broker/app/cluster_server.h"
 #include "broker/app/durable_storage.h"
 #include "broker/app/management_server.h"
 #include "broker/app/prometheus_server.h"
@@ -182,6 +183,11 @@ Result<void> Application::bind_listeners() {
         {options_.config, *core_, *core_thread_, http_loop_, clock_, log_, listeners_});
     if (management.has_error()) return management.error();
     management_ = std::move(*management);
+    if (ClusterServer::is_wanted(options_.config)) {
+        auto cluster = ClusterServer::open(options_.config, clock_, log_);
+        if (cluster.has_error()) return std::move(cluster).error();
+        cluster_ = std::move(*cluster);
+    }
     if (!options_.config.prometheus.listener) return {};
     Result<std::unique_ptr<PrometheusServer>> prometheus =
         PrometheusServer::bind(options_.config, clock_, log_);
@@ -301,7 +307,11 @@ Result<void> Application::open_control() {
             [this](std::function<void()> done) { stop_app(std::move(done)); },
             [this] { return start_app(); },
             [this] { return tls_ ? tls_->certificates() : std::vector<TlsCertificate>{}; },
-            [this](OwnedFd socket) { management_->adopt_owner(std::move(socket)); }});
+            [this](OwnedFd socket) { management_->adopt_owner(std::move(socket)); },
+            [this]() -> std::optional<ClusterStatus> {
+                if (!cluster_) return std::nullopt;
+                return cluster_->status();
+            }});
     if (control.has_error()) return control.error();
     control_ = std::move(*control);
     return {};
@@ -323,6 +333,7 @@ void Application::run() {
     const std::lock_guard lock(mutex_);
     running_ = true;
     core_thread_->loop().post([this] { accept_connections(); });
+    if (cluster_) cluster_->start([this](Error error) { fail(std::move(error)); });
     management_->start(control_ != nullptr, [this](Error error) { fail(std::move(error)); });
     if (!prometheus_) return;
     prometheus_->start(
@@ -433,6 +444,10 @@ std::string Application::prometheus_listener() const {
     return prometheus_ ? prometheus_->name() : std::string();
 }
 
+std::string Application::cluster_listener() const {
+    return cluster_ ? cluster_->name() : std::string();
+}
+
 std::vector<std::string> Application::http_listeners() const { return management_->urls(); }
 
 bool Application::failed() const {
@@ -446,6 +461,7 @@ void Application::stop() {
         if (!std::exchange(running_, false)) return;
     }
     if (prometheus_) prometheus_->stop();
+    if (cluster_) cluster_->stop();
     management_->close_listeners();
     if (!failed()) stop_gracefully();
     if (handshakes_) handshakes_->stop_and_join();

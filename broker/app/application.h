@@ -23,6 +23,7 @@
 namespace lvt::broker {
 
 class BrokerControl;
+class ClusterServer;
 class ManagementServer;
 class PrometheusServer;
 
@@ -55,6 +56,8 @@ public:
     const std::vector<std::shared_ptr<Listener>>& listeners() const { return listeners_; }
     /// Where Prometheus finds the metrics: "127.0.0.1:15692"; empty: nowhere.
     std::string prometheus_listener() const;
+    /// Where peers connect: "127.0.0.1:25672"; empty: nowhere.
+    std::string cluster_listener() const;
     /// Where the HTTP API listens: "http://127.0.0.1:15672".
     std::vector<std::string> http_listeners() const;
     /// True once something has ended it for good.
@@ -105,6 +108,8 @@ private:
     std::vector<std::shared_ptr<Listener>> listeners_;
     std::unique_ptr<ResourceWatch> watch_;
     std::unique_ptr<ManagementServer> management_;
+    /// Null where no cluster is wanted.
+    std::unique_ptr<ClusterServer> cluster_;
     std::unique_ptr<BrokerControl> control_;
     std::size_t next_lane_ = 0;
     /// Between start and stop_app(); the core's thread.

@@ -1,5 +1,7 @@
 #include "broker/app/broker_control.h"
 
+#include "broker/app/cluster_listing.h"
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -37,6 +39,7 @@ public:
           listeners_(listeners),
           on_stop_requested_(std::move(hooks.on_stop_requested)),
           certificates_(std::move(hooks.certificates)),
+          cluster_status_(std::move(hooks.cluster_status)),
           pids_(PidNames::of_process(config.node_name, clock.now().wall)),
           lists_(core, thread.loop(), pids_),
           operate_(
@@ -60,6 +63,7 @@ private:
     ControlAnswer answer(const std::string& verb) const {
         if (verb == "ping" || verb == "stop") return {true, {}, 0};
         if (verb == "status") return {status(), {}, 0};
+        if (verb == "cluster_status") return {cluster_listing(status(), cluster_status_()), {}, 0};
         if (verb == "environment") return {environment(), {}, 0};
         return ControlAnswer::refusal(fmt::format("unknown verb '{}'", verb), kUsage);
     }
@@ -99,6 +103,7 @@ private:
         const Milliseconds uptime = clock_.now().monotonic - started_;
         return {
             {"node", config_.node_name},
+            {"cluster_name", config_.server.cluster_name},
             {"product", config_.server.product},
             {"version", config_.server.version},
             {"pid", ::getpid()},
@@ -134,6 +139,7 @@ private:
     const std::vector<std::shared_ptr<Listener>>& listeners_;
     std::function<void()> on_stop_requested_;
     std::function<std::vector<TlsCertificate>()> certificates_;
+    std::function<std::optional<ClusterStatus>()> cluster_status_;
     const PidNames pids_;
     ListControl lists_;
     OperateControl operate_;

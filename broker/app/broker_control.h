@@ -3,9 +3,11 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "broker/app/cluster_server.h"
 #include "broker/app/resource_watch.h"
 #include "broker/config/config.h"
 #include "broker/core/core.h"
@@ -28,6 +30,8 @@ struct ControlHooks {
     std::function<std::vector<TlsCertificate>()> certificates;
     /// Takes a client of the control socket that speaks HTTP.
     std::function<void(OwnedFd)> speaks_http;
+    /// Nothing: the node is in no cluster and wants none.
+    std::function<std::optional<ClusterStatus>()> cluster_status;
 };
 
 class BrokerControl {

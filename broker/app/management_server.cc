@@ -14,6 +14,9 @@ namespace lvt::broker {
 
 namespace {
 
+/// Under way at once, about 50 KB each.
+constexpr std::size_t kHandshakesMax = 256;
+
 /// "[::1]:5672" taken apart.
 ListeningAt listening_at(const std::string& name, const char* protocol) {
     const HostAndPort parts(name);
@@ -37,7 +40,9 @@ ApiOptions api_options(const Config& config) {
 }  // namespace
 
 ManagementServer::ManagementServer(Parts parts)
-    : parts_(parts), started_(parts.clock.now().monotonic) {}
+    : parts_(parts),
+      started_(parts.clock.now().monotonic),
+      admission_(parts.config.pre_login_connections_max, parts.clock, parts.log) {}
 
 Result<std::unique_ptr<ManagementServer>> ManagementServer::bind(Parts parts) {
     std::unique_ptr<ManagementServer> server(new ManagementServer(parts));
@@ -124,6 +129,20 @@ NodeFacts ManagementServer::node_facts(const ResourceWatch& watch, const Hooks& 
 
 void ManagementServer::start(bool by_control_socket, FatalHandler on_fatal) {
     if (listeners_.empty() && !by_control_socket) return;
+    if (tls_) {
+        handshakes_ = std::make_unique<HandshakeThread>(
+            HandshakeOptions{
+                .timeout = parts_.config.tls_handshake_timeout, .begun_max = kHandshakesMax},
+            admission_,
+            parts_.clock,
+            parts_.log,
+            on_fatal);
+        handshakes_->start([this](Arrival arrival) {
+            // What is posted must be copyable.
+            auto shared = std::make_shared<Arrival>(std::move(arrival));
+            parts_.loop.post([this, shared] { adopt(std::move(*shared)); });
+        });
+    }
     parts_.loop.post([this] {
         for (const auto& listener : listeners_)
             listener->start([this, from = listener.get()](int fd) { accept(*from, fd); });
@@ -137,14 +156,22 @@ void ManagementServer::start(bool by_control_socket, FatalHandler on_fatal) {
 }
 
 void ManagementServer::accept(const Listener& listener, int fd) {
-    OwnedFd socket(fd);
-    SslPtr session = listener.tls() ? tls_->new_session() : nullptr;
-    if (listener.tls() && !session) return;
-    const SocketEnd remote = remote_end(fd);
+    Arrival arrival;
+    arrival.socket = OwnedFd(fd);
+    arrival.remote = remote_end(fd);
+    if (!listener.tls()) return adopt(std::move(arrival));
+    auto admission = admission_.admit(arrival.remote.address);
+    if (!admission) return;
+    arrival.admission = std::move(*admission);
+    handshakes_->take(std::move(arrival), false, tls_);
+}
+
+void ManagementServer::adopt(Arrival arrival) {
+    const SocketEnd& remote = arrival.remote;
     server_->adopt(
-        socket.release(),
+        arrival.socket.release(),
         {host_and_port(remote.address, remote.port), remote.loopback, false},
-        session.release());
+        arrival.tls ? arrival.tls->release().release() : nullptr);
 }
 
 void ManagementServer::adopt_owner(OwnedFd socket) {
@@ -159,9 +186,11 @@ void ManagementServer::close_listeners() {
     parts_.loop.post([listeners = listeners_] {
         for (const auto& listener : listeners) listener->close();
     });
+    if (handshakes_) handshakes_->drop_all();
 }
 
 void ManagementServer::stop() {
+    if (handshakes_) handshakes_->stop_and_join();
     parts_.loop.stop();
     if (thread_.joinable()) thread_.join();
 }

@@ -1,10 +1,12 @@
-// ManagementServer: the HTTP API on a thread of its own, between its listener and the core.
+// ManagementServer: the HTTP API on a thread of its own, between its listener and the core. TLS handshakes come before it, on another.
 #pragma once
 
 #include "broker/app/resource_watch.h"
 #include "broker/config/config.h"
 #include "broker/core/core.h"
+#include "broker/net/admission_control.h"
 #include "broker/net/core_thread.h"
+#include "broker/net/handshake_thread.h"
 #include "broker/net/listener.h"
 #include "broker/net/tls_context.h"
 #include "protocol/base/owned_fd.h"
@@ -80,6 +82,7 @@ private:
     Result<void> bind(const std::optional<ListenAddress>& address, bool tls);
     NodeFacts node_facts(const ResourceWatch& watch, const Hooks& hooks) const;
     void accept(const Listener& listener, int fd);
+    void adopt(Arrival arrival);
 
     Parts parts_;
     Milliseconds started_;
@@ -87,6 +90,10 @@ private:
     std::vector<std::shared_ptr<Listener>> listeners_;
     /// Null where no listener wants it.
     std::shared_ptr<TlsContext> tls_;
+    /// Connections of one source under way through their handshake.
+    AdmissionControl admission_;
+    /// Null before start(), and where there is no TLS.
+    std::unique_ptr<HandshakeThread> handshakes_;
     std::unique_ptr<AmqpCaller> caller_;
     std::unique_ptr<SliceQueue> slices_;
     std::unique_ptr<ManagementApi> api_;

@@ -6,6 +6,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 
 #include "broker/app/application.h"
@@ -69,6 +70,8 @@ void announce(const Application& application) {
         fmt::print("listening {}://{}\n", listener->tls() ? "amqps" : "amqp", listener->name());
     if (const std::string name = application.prometheus_listener(); !name.empty())
         fmt::print("listening prometheus://{}\n", name);
+    if (const std::string name = application.cluster_listener(); !name.empty())
+        fmt::print("listening cluster://{}\n", name);
     for (const std::string& url : application.http_listeners())
         fmt::print("listening {}\n", url);
     fmt::print("Server startup complete; 0 plugins started.\n");
@@ -99,7 +102,12 @@ int run_serve(const ConfigArguments& arguments) {
     options.config = std::move(*config);
     options.log = log->get();
     options.control_socket = true;
-    options.on_fatal = [&wakeups](const Error&) { wakeups.ring(); };
+    // Peer discovery learns late that the configuration is wrong.
+    std::atomic<int> exit_code{kFailedExitCode};
+    options.on_fatal = [&](const Error& error) {
+        if (error.kind == ErrorKind::invalid) exit_code = kConfigExitCode;
+        wakeups.ring();
+    };
     options.on_stop_requested = [&wakeups] { wakeups.ring(); };
     Result<std::unique_ptr<Application>> application = Application::start(std::move(options));
     if (application.has_error()) return complain(application.error());
@@ -108,7 +116,7 @@ int run_serve(const ConfigArguments& arguments) {
     wakeups.wait_for_stop([&log] { (*log)->reopen(); });
     notify_service_manager("STOPPING=1");
     (*application)->stop();
-    return (*application)->failed() ? kFailedExitCode : 0;
+    return (*application)->failed() ? exit_code.load() : 0;
 }
 
 }  // namespace lvt::broker

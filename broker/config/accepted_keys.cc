@@ -154,7 +154,7 @@ constexpr std::string_view kTrust[] = {
 constexpr std::string_view kManagement[] = {"management.*"};
 constexpr std::string_view kPrometheus[] = {"prometheus.*"};
 constexpr std::string_view kClustering[] = {
-    "cluster_formation.*", "cluster_keepalive_interval", "cluster_tags.*", "node_tags.*", "aws.*"};
+    "cluster_keepalive_interval", "cluster_tags.*", "node_tags.*", "aws.*"};
 constexpr std::string_view kDefinitions[] = {
     "definitions.*", "default_users.*", "default_policies.*"};
 constexpr std::string_view kProtocols[] = {
@@ -174,7 +174,7 @@ constexpr LaterPart kLater[] = {
     {"trust in another form", "PEM files of ssl_options are read and nothing else", kTrust},
     {"the rest of the HTTP API", "management.tcp.* and management.ssl.* serve it", kManagement},
     {"metrics over TLS and with a login", "prometheus.tcp.port serves them", kPrometheus},
-    {"clustering", "the node runs alone", kClustering},
+    {"the rest of clustering", "cluster_formation.* forms clusters", kClustering},
     {"definitions from elsewhere", "only load_definitions is imported", kDefinitions},
     {"any other protocol", "listeners speak AMQP 0-9-1 alone", kProtocols},
     {"any other authentication", "users are those of the broker itself", kAuthentication},

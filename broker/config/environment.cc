@@ -18,6 +18,8 @@ public:
         LVT_TRY(copy_or_file("RABBITMQ_DEFAULT_USER", "default_user"));
         LVT_TRY(copy_or_file("RABBITMQ_DEFAULT_PASS", "default_pass"));
         LVT_TRY(copy_or_file("RABBITMQ_DEFAULT_VHOST", "default_vhost"));
+        // What RabbitMQ's nodes know each other by.
+        LVT_TRY(copy_or_file("RABBITMQ_ERLANG_COOKIE", "cluster.secret"));
         node_name();
         listener();
         tls();

@@ -100,6 +100,8 @@ struct KeyRule {
 [[nodiscard]] std::span<const KeyRule> tls_key_rules();
 /// Those of the metrics' listener.
 [[nodiscard]] std::span<const KeyRule> prometheus_key_rules();
+/// Those of the cluster.
+[[nodiscard]] std::span<const KeyRule> cluster_key_rules();
 /// Those of the HTTP API.
 [[nodiscard]] std::span<const KeyRule> management_key_rules();
 

@@ -124,7 +124,6 @@ private:
                     check.secret ? "..." : given.value)};
         config().cluster_formation[key] = given.value;
         settings_[key] = {key, check.secret ? "********" : given.value, given.source};
-        later_["clustering"].push_back(given);
         return {};
     }
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -158,10 +159,15 @@ std::uint64_t anonymous_memory_bytes(const fs::path& root) {
 }
 
 std::uint64_t open_files() {
+    // Since Linux 6.2 the directory's size is their number. To list them takes 7 µs each, on the core's thread.
+    struct stat directory {};
+    if (::stat("/proc/self/fd", &directory) == 0 && directory.st_size > 0)
+        return static_cast<std::uint64_t>(directory.st_size);
     std::error_code error;
     std::uint64_t count = 0;
     for (auto at = std::filesystem::directory_iterator("/proc/self/fd", error);
-         !error && at != std::filesystem::directory_iterator(); at.increment(error))
+         !error && at != std::filesystem::directory_iterator();
+         at.increment(error))
         ++count;
     // One is the directory's own.
     return count > 0 ? count - 1 : 0;

@@ -196,7 +196,7 @@ int finish(VerbContext& context) {
 std::span<const Verb> verbs() {
     static const std::vector<Verb> all = [] {
         std::vector<Verb> gathered(std::begin(kVerbs), std::end(kVerbs));
-        for (const auto part : {list_verbs(), operate_verbs(), admin_verbs()})
+        for (const auto part : {list_verbs(), operate_verbs(), admin_verbs(), cluster_verbs()})
             gathered.insert(gathered.end(), part.begin(), part.end());
         return gathered;
     }();

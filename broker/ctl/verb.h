@@ -66,6 +66,7 @@ struct Verb {
 [[nodiscard]] std::span<const Verb> list_verbs();
 [[nodiscard]] std::span<const Verb> operate_verbs();
 [[nodiscard]] std::span<const Verb> admin_verbs();
+[[nodiscard]] std::span<const Verb> cluster_verbs();
 [[nodiscard]] const Verb* find_verb(std::string_view name);
 
 // By kind; each runs one verb.

@@ -113,16 +113,7 @@ public:
     void start() {
         among_ = &server_->strangers;
         place_ = among_->insert(among_->end(), this->shared_from_this());
-        if constexpr (kEncrypted) {
-            socket().expires_after(server_->options.header_timeout);
-            stream_.async_handshake(
-                asio::ssl::stream_base::server,
-                [self = this->shared_from_this()](error_code error) {
-                    error ? self->cut() : self->read();
-                });
-        } else {
-            read();
-        }
+        read();
     }
     void close() override { cut(); }
 

@@ -25,7 +25,7 @@ struct ServerOptions {
     /// Longer ones are read once the handler has admitted their request.
     std::uint64_t unasked_body_bytes_max = 64 * 1024;
     std::size_t connections_max = 512;
-    /// From the moment a request is waited for to the end of its header; also for the TLS handshake.
+    /// From the moment a request is waited for to the end of its header.
     std::chrono::milliseconds header_timeout{30'000};
     /// For the body, and again for the client's taking of the answer.
     std::chrono::milliseconds body_timeout{120'000};
@@ -51,7 +51,7 @@ public:
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    /// Owns the connected stream socket from here on, and the server's side of a TLS session, in accept state; null: it speaks plainly.
+    /// Owns the connected stream socket from here on, and the server's side of a TLS session whose handshake is done; null: it speaks plainly.
     void adopt(int fd, Peer peer, ssl_st* tls = nullptr);
     /// Ends all connections; answers that come later go nowhere.
     void close();

@@ -48,9 +48,15 @@ Result<std::shared_ptr<TlsContext>> TlsContext::load(
 }
 
 SslPtr TlsContext::new_session() {
-    const std::lock_guard lock(mutex_);
-    renew_if_changed();
-    SslPtr ssl(SSL_new(current_.get()));
+    SslContextPtr context;
+    {
+        // Not for longer: the core may wait for it, and this thread may be one that comes last.
+        const std::lock_guard lock(mutex_);
+        renew_if_changed();
+        SSL_CTX_up_ref(current_.get());
+        context.reset(current_.get());
+    }
+    SslPtr ssl(SSL_new(context.get()));
     if (ssl) SSL_set_accept_state(ssl.get());
     return ssl;
 }

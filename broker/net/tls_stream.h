@@ -45,6 +45,10 @@ public:
     /// Tells the peer that nothing follows, if the socket takes it.
     void say_goodbye();
 
+    /// After the handshake, and instead of all else from here on: the session with what it has read ahead, for who carries its octets
+    /// by other means.
+    SslPtr release() { return std::move(session_); }
+
     /// After the handshake; `rule` says which name of the client's certificate is its user.
     TlsPeer peer(const CertificateLogin& rule) const;
     bool received_anything() const;

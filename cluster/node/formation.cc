@@ -18,6 +18,8 @@ constexpr std::uint64_t kPermanentFailuresMax = 3;
 constexpr std::uint64_t kLonelyListIntervalMs = 5000;
 /// How much longer it waits where discovery fails.
 constexpr std::uint64_t kMemberRetryMs = 60'000;
+/// A member that missed so many greetings is not there.
+constexpr std::uint64_t kFreshGreetings = 5;
 /// More nodes than this are nobody's cluster; who is silent goes first.
 constexpr std::size_t kSeenMax = 1000;
 
@@ -379,15 +381,20 @@ void Formation::set_cluster(NodeId leader, std::vector<NodeId> members) {
 
 std::optional<Peer> Formation::peer(NodeId id) const {
     if (id == state_.id) return options_.self;
-    if (const auto seen = seen_.find(id); seen != seen_.end()) return seen->second.peer;
+    std::optional<Peer> out;
+    if (const auto seen = seen_.find(id); seen != seen_.end()) out = seen->second.peer;
     const auto known = std::ranges::find(state_.book, id, &Peer::id);
-    if (known == state_.book.end()) return std::nullopt;
-    return *known;
+    if (known != state_.book.end() && (!out || known->starts > out->starts)) out = *known;
+    return out;
 }
 
 bool Formation::is_fresh(NodeId id) const {
+    // Members greet seldom.
+    const std::uint64_t window =
+        std::max(options_.fresh_ms, kFreshGreetings * options_.member_hello_interval_ms);
     const auto seen = seen_.find(id);
-    return id == state_.id || (seen != seen_.end() && fresh(seen->second));
+    return id == state_.id || (seen != seen_.end() && seen->second.answered_ms != 0 &&
+                               seen->second.answered_ms + window >= now_ms_);
 }
 
 }  // namespace lvt::cluster

@@ -31,7 +31,7 @@ struct FormationOptions {
     std::uint64_t list_interval_max_ms = 10'000;
     std::uint64_t hello_interval_ms = 250;
     /// Of a member: to keep addresses fresh.
-    std::uint64_t member_hello_interval_ms = 2000;
+    std::uint64_t member_hello_interval_ms = 1000;
     /// Who has not answered for so long is not counted on.
     std::uint64_t fresh_ms = 3000;
     /// How long enough nodes wait for all that are expected.
@@ -90,6 +90,8 @@ public:
     /// What is told to whoever asks.
     void set_cluster(NodeId leader, std::vector<NodeId> members);
     void answer_join(std::uint64_t link, JoinAnswer answer);
+    /// A member's address, from elsewhere.
+    void learn(const Peer& peer) { note_peer(peer); }
 
     // Output.
 

@@ -131,6 +131,42 @@ class Https(ManagementCase):
         with self.assertRaises((ssl.SSLError, OSError)):
             self.whoami(self.connection())
 
+    def test_a_request_may_come_with_the_end_of_the_handshake(self):
+        request = (b"GET /api/whoami HTTP/1.1\r\nHost: localhost\r\nAuthorization: "
+                   + basic("guest", "guest").encode() + b"\r\n\r\n")
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = self.context()
+            context.minimum_version = context.maximum_version = version
+            coming, going = ssl.MemoryBIO(), ssl.MemoryBIO()
+            client = context.wrap_bio(coming, going, server_hostname="localhost")
+            answer = b""
+            with socket.create_connection(("127.0.0.1", self.port)) as raw:
+                for step in (client.do_handshake, lambda: client.write(request)):
+                    while True:
+                        try:
+                            step()
+                            break
+                        except ssl.SSLWantReadError:
+                            raw.sendall(going.read())
+                            coming.write(raw.recv(65536))
+                raw.sendall(going.read())
+                while b'"guest"' not in answer:
+                    try:
+                        answer += client.read(65536)
+                    except ssl.SSLWantReadError:
+                        coming.write(raw.recv(65536))
+            self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer)
+
+    def test_strangers_in_their_handshake_stop_nobody(self):
+        strangers = [socket.create_connection(("127.0.0.1", self.port)) for _ in range(600)]
+        for stranger in strangers:
+            self.addCleanup(stranger.close)
+            stranger.sendall(b"\x16\x03\x01")
+        known = self.connection()
+        for _ in range(3):
+            self.assertEqual("guest", self.whoami(known))
+            self.assertEqual("guest", self.whoami(self.connection()))
+
     def test_what_is_no_tls_is_ended(self):
         with socket.create_connection(("127.0.0.1", self.port)) as client:
             client.sendall(b"GET /api/whoami HTTP/1.1\r\n\r\n")

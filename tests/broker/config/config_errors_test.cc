@@ -180,7 +180,7 @@ TEST_F(ConfigErrors, KeysOfALaterPartAreOneWarning) {
 
 TEST_F(ConfigErrors, KeysOfEveryLaterPartAreKnown) {
     file(
-        "prometheus.ssl.port = 15691\ncluster_formation.classic_config.nodes.1 = rabbit@a\n"
+        "prometheus.ssl.port = 15691\ncluster_tags.region = a\n"
         "definitions.https.url = h\nmqtt.listeners.tcp.1 = 1883\nauth_backends.1 = ldap\n");
     EXPECT_EQ(load().warnings.size(), 5u);
 }
@@ -194,7 +194,7 @@ TEST_F(ConfigErrors, KeysOfPeerDiscoveryAreCheckedAndKept) {
     EXPECT_EQ(config.cluster_formation.at("cluster_formation.etcd.password"), "pa55");
     EXPECT_EQ(config.cluster_formation.size(), 2u);
     for (const Setting& setting : config.settings) EXPECT_NE(setting.value, "pa55");
-    ASSERT_EQ(config.warnings.size(), 2u);
+    ASSERT_EQ(config.warnings.size(), 1u);
     EXPECT_EQ(
         shown(config.warnings[0]),
         "DIR/r.conf:3: cluster_formation.etcd.ssl_options.depth has no effect: libcurl's way is "
@@ -205,6 +205,24 @@ TEST_F(ConfigErrors, KeysOfPeerDiscoveryAreCheckedAndKept) {
         error(),
         "DIR/r.conf:1: cluster_formation.etcd.node_ttl: expected an integer from 15 to 86400, got "
         "'3'");
+}
+
+TEST_F(ConfigErrors, KeysOfTheClusterAreCheckedAndTheSecretIsNotShown) {
+    file(
+        "cluster.listener = 127.0.0.1:0\ncluster.advertise = mq-1.example:31001\n"
+        "cluster.secret = pa55\n");
+    const Config config = load();
+    EXPECT_EQ(config.cluster_formation.at("cluster.listener"), "127.0.0.1:0");
+    EXPECT_EQ(config.cluster_formation.at("cluster.advertise"), "mq-1.example:31001");
+    EXPECT_EQ(config.cluster_formation.at("cluster.secret"), "pa55");
+    EXPECT_TRUE(config.warnings.empty());
+    for (const Setting& setting : config.settings) EXPECT_NE(setting.value, "pa55");
+    sources_.files.clear();
+    file("cluster.advertise = a:b:c\n");
+    EXPECT_EQ(
+        error(),
+        "DIR/r.conf:1: cluster.advertise: expected HOST, HOST:PORT or [ADDRESS]:PORT, got "
+        "'a:b:c'");
 }
 
 TEST_F(ConfigErrors, KeysWithoutEffectSayWhy) {

@@ -1,7 +1,9 @@
 #include "broker/config/machine.h"
 
 #include "broker/config/budgets.h"
+#include "protocol/base/owned_fd.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -83,6 +85,14 @@ TEST(Machine, IsMeasured) {
     EXPECT_GT(machine.memory_bytes, 16 * kMegabyte);
     EXPECT_FALSE(machine.host_name.empty());
     EXPECT_GT(anonymous_memory_bytes(), 0u);
+}
+
+TEST(Machine, OpenFilesAreCounted) {
+    const std::uint64_t before = open_files();
+    EXPECT_GE(before, 3u);
+    const OwnedFd one(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    const OwnedFd two(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    EXPECT_EQ(open_files(), before + 2);
 }
 
 TEST(Machine, VolumeOfADirectoryThatIsNotThereYet) {

@@ -1,0 +1,394 @@
+#include "broker/app/cluster_node.h"
+
+#include "broker/config/data_dir.h"
+#include "broker/config/values.h"
+#include "broker/net/socket_address.h"
+#include "cluster/discovery/node_name.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+namespace lvt::broker {
+namespace {
+
+constexpr std::uint16_t kPeerPort = 25672;
+constexpr std::uint64_t kStatusIntervalMs = 500;
+constexpr const char* kPrefix = "cluster_formation.";
+
+std::string value_of(const Config& config, const std::string& key) {
+    const auto found = config.cluster_formation.find(key);
+    return found == config.cluster_formation.end() ? std::string() : found->second;
+}
+
+/// Some mechanism is named, or nodes are.
+bool has_discovery(const Config& config) {
+    return std::ranges::any_of(config.cluster_formation, [](const auto& one) {
+        return one.first == "cluster_formation.peer_discovery_backend" ||
+               one.first.starts_with("cluster_formation.classic_config.nodes");
+    });
+}
+
+std::string host_name() {
+    std::array<char, 256> name{};
+    if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+    return name.data();
+}
+
+std::string cluster_name_of(const Config& config) {
+    for (const Setting& setting : config.settings)
+        if (setting.key == "cluster_name" && setting.source == "default") return {};
+    return config.server.cluster_name;
+}
+
+}  // namespace
+
+ClusterServer::Node::Node(const Config& config, const Clock& clock, LogSink& log)
+    : config_(config),
+      clock_(clock),
+      log_(log),
+      secret_(value_of(config, "cluster.secret")),
+      cluster_name_(cluster_name_of(config)),
+      state_file_(fs_, config.data_dir / "cluster"),
+      timer_(loop_, [this] { serve(); }) {}
+
+ClusterServer::Node::~Node() { stop(); }
+
+std::uint64_t ClusterServer::Node::now_ms() const {
+    return static_cast<std::uint64_t>(clock_.now().monotonic.count());
+}
+
+Result<void> ClusterServer::Node::open() {
+    if (config_.data_dir.empty())
+        return Error{ErrorKind::invalid, "cluster.listener: a broker in memory cannot vote"};
+    if (secret_.empty())
+        return Error{
+            ErrorKind::invalid,
+            "cluster.secret: must be set where nodes form a cluster (or RABBITMQ_ERLANG_COOKIE)"};
+    Result<std::optional<cluster::NodeState>> found = state_file_.load();
+    if (found.has_error()) return std::move(found).error();
+    cluster::NodeState state = found->value_or(cluster::NodeState{});
+    while (state.id.value() == 0) state.id = cluster::NodeId{random_.next()};
+    if (state.cluster && state.cluster_name != cluster_name_)
+        return Error{
+            ErrorKind::invalid,
+            fmt::format(
+                "cluster_name: this node belongs to a cluster named '{}'", state.cluster_name)};
+    ++state.starts;
+    state.cluster_name = cluster_name_;
+    const std::string wanted = value_of(config_, "cluster.listener");
+    LVT_TRY(bind(wanted.empty() ? std::to_string(kPeerPort) : wanted));
+    return make_formation(std::move(state));
+}
+
+Result<void> ClusterServer::Node::bind(const std::string& wanted) {
+    ListenAddress address;
+    if (const Expected fault = parse_listen_address(wanted, address); !fault.empty())
+        return Error{ErrorKind::invalid, "cluster.listener: " + fault};
+    Result<std::shared_ptr<Listener>> listener =
+        Listener::bind({address.host, address.port}, loop_, clock_, log_);
+    if (listener.has_error())
+        return Error{
+            ErrorKind::invalid, fmt::format("cluster.listener: {}", listener.error().message)};
+    listener_ = std::move(*listener);
+    transport_ = std::make_unique<PeerTransport>(
+        PeerTransport::Options{.cluster_name = cluster_name_, .secret = secret_},
+        PeerTransport::Hooks{
+            [this](std::uint64_t link, cluster::LinkFrame frame) {
+                on_frame(link, std::move(frame));
+            },
+            [this](const std::string& host, Resolved done) { resolve(host, std::move(done)); }},
+        loop_,
+        clock_,
+        random_,
+        log_);
+    return {};
+}
+
+cluster::Peer ClusterServer::Node::identity(const cluster::NodeState& state) const {
+    cluster::Peer out{state.id, config_.node_name, {}, listener_->port(), state.starts};
+    const std::string bound = listener_->name().substr(0, listener_->name().rfind(':'));
+    const bool wildcard = bound == "[::]" || bound == "0.0.0.0";
+    out.host = wildcard ? host_name() : bound;
+    if (out.host.starts_with('[')) out.host = out.host.substr(1, out.host.size() - 2);
+    if (const auto told = discovery::parse_host_port(value_of(config_, "cluster.advertise"))) {
+        out.host = told->host;
+        if (told->port != 0) out.port = told->port;
+    }
+    if (out.port != kPeerPort) out.name += fmt::format(":{}", out.port);
+    return out;
+}
+
+Result<void> ClusterServer::Node::make_formation(cluster::NodeState state) {
+    cluster::FormationOptions options;
+    options.self = identity(state);
+    const discovery::StringMap environment = process_environment();
+    Result<discovery::Settings> settings = discovery::Settings::resolve(
+        kPrefix, discovery::formation_settings(), config_.cluster_formation, environment);
+    if (settings.has_error()) return std::move(settings).error();
+    options.size_hint = static_cast<std::uint32_t>(settings->integer("target_cluster_size_hint"));
+    options.list_failures_max =
+        static_cast<std::uint64_t>(settings->limit("discovery_retry_limit").value_or(0));
+    options.list_interval_ms =
+        static_cast<std::uint64_t>(settings->integer("discovery_retry_interval"));
+    options.list_interval_max_ms = std::max(options.list_interval_max_ms, options.list_interval_ms);
+    options.alone = !has_discovery(config_) && options.size_hint < 2;
+    if (!options.alone) {
+        const cluster::Peer& self = options.self;
+        auto mechanism = discovery::make_discovery(
+            config_.cluster_formation,
+            {{to_text(self.id), self.name, self.host, self.port, false},
+             environment,
+             log_,
+             clock_,
+             discovery_random_});
+        if (mechanism.has_error()) return std::move(mechanism).error();
+        discovery_ = std::make_unique<DiscoveryThread>(
+            std::move(*mechanism),
+            settings->boolean("registration.enabled"),
+            [this](discovery::DiscoveryResult<discovery::PeerList> result) {
+                loop_.post([this, result = std::move(result)] {
+                    if (result.has_value())
+                        formation_->listed(now_ms(), *result);
+                    else
+                        formation_->list_failed(now_ms(), result.error());
+                    serve();
+                });
+            },
+            log_);
+    }
+    log_.log(
+        LogLevel::info,
+        "cluster: this node is {} ({}), dialled at {}, start {}",
+        options.self.name,
+        to_text(state.id),
+        host_and_port(options.self.host, options.self.port),
+        state.starts);
+    status_.self = options.self.name;
+    formation_ = std::make_unique<cluster::Formation>(options, std::move(state), random_);
+    return {};
+}
+
+/// The node belongs to a cluster: founders begin with the charter's configuration, who joined with nothing.
+Result<void> ClusterServer::Node::make_membership() {
+    std::vector<Bytes> records;
+    Result<cluster::GroupLog> file =
+        cluster::GroupLog::open(fs_, config_.data_dir / "cluster", records);
+    if (file.has_error()) return std::move(file).error();
+    group_log_.emplace(std::move(*file));
+    const cluster::NodeState& state = formation_->state();
+    cluster::LogStore log;
+    if (records.empty() && state.cluster->has_founder(state.id)) {
+        std::vector<cluster::Member> members;
+        for (const cluster::Peer& one : state.cluster->founders)
+            members.push_back({one.id, cluster::Role::voter});
+        log = cluster::LogStore::bootstrapped(cluster::Configuration(std::move(members)));
+    }
+    for (const Bytes& record : records) LVT_TRY(log.replay(record));
+    LVT_TRY(log.finish_replay());
+    membership_ = std::make_unique<cluster::Membership>(
+        state.id, static_cast<std::uint32_t>(random_.next()), std::move(log));
+    membership_->start(now_ms());
+    membership_->note(now_ms(), formation_->self());
+    return {};
+}
+
+void ClusterServer::Node::start(FatalHandler on_fatal) {
+    on_fatal_ = std::move(on_fatal);
+    if (discovery_) discovery_->start();
+    resolver_ = std::thread([this] { run_resolver(); });
+    loop_.post([this] { begin(); });
+    thread_ = std::thread([this] { run_guarded(loop_, [this](Error error) { fail(error); }); });
+}
+
+void ClusterServer::Node::begin() {
+    listener_->start([this](int fd) { transport_->adopt(fd); });
+    formation_->start(now_ms());
+    serve();
+}
+
+void ClusterServer::Node::stop() {
+    {
+        const std::lock_guard lock(resolve_mutex_);
+        resolve_no_more_ = true;
+        resolve_changed_.notify_all();
+    }
+    if (discovery_) discovery_->stop();
+    loop_.stop();
+    if (thread_.joinable()) thread_.join();
+    if (resolver_.joinable()) resolver_.join();
+}
+
+void ClusterServer::Node::fail(Error error) {
+    if (std::exchange(failed_, true)) return;
+    loop_.stop();
+    if (on_fatal_) on_fatal_(std::move(error));
+}
+
+void ClusterServer::Node::on_frame(std::uint64_t link, cluster::LinkFrame frame) {
+    if (frame.type == cluster::FrameType::formation) {
+        const auto message = cluster::decode_formation(frame.payload);
+        if (message.has_value())
+            formation_->receive(now_ms(), link, *message);
+        else
+            log_.log(LogLevel::warning, "cluster: {}", message.error().message);
+    } else if (membership_) {
+        auto message = cluster::decode_message(frame.payload);
+        if (message.has_value())
+            membership_->receive(now_ms(), std::move(*message));
+        else
+            log_.log(LogLevel::warning, "cluster: {}", message.error().message);
+    }
+    serve();
+}
+
+void ClusterServer::Node::serve() {
+    if (serving_ || failed_) return;
+    serving_ = true;
+    formation_->tick(now_ms());
+    if (membership_) membership_->tick(now_ms());
+    for (bool more = true; more && !failed_;) {
+        more = serve_formation();
+        if (membership_ && !failed_) more = serve_membership() || more;
+    }
+    serving_ = false;
+    if (failed_) return;
+    // Who is silent shows by nothing but the time.
+    if (membership_ && now_ms() >= next_status_ms_) publish_status();
+    std::uint64_t due = formation_->deadline_ms();
+    if (membership_) due = std::min(due, membership_->deadline_ms());
+    const Milliseconds now = clock_.now().monotonic;
+    timer_.arm_at_latest(Milliseconds(static_cast<std::int64_t>(due)), now);
+}
+
+bool ClusterServer::Node::serve_formation() {
+    cluster::FormationOutput out = formation_->take();
+    for (const auto& [level, line] : out.log) log_.log(level, "cluster: {}", line);
+    if (out.give_up) {
+        fail({ErrorKind::invalid, *out.give_up});
+        return false;
+    }
+    if (!out.record.empty()) {
+        const Result<void> stored = state_file_.store(out.record);
+        if (stored.has_error()) {
+            fail(stored.error());
+            return false;
+        }
+        formation_->persisted(now_ms(), out.ticket);
+    }
+    for (const auto& [to, message] : out.messages) {
+        Bytes bytes = cluster::encode_formation(message);
+        if (to.link != 0)
+            transport_->reply(to.link, cluster::FrameType::formation, std::move(bytes));
+        else
+            transport_->send(to.host, to.port, cluster::FrameType::formation, std::move(bytes));
+    }
+    if (out.list && discovery_) discovery_->list();
+    if (out.settled && !membership_) {
+        if (const Result<void> made = make_membership(); made.has_error()) {
+            fail(made.error());
+            return false;
+        }
+    }
+    for (const auto& [link, peer] : out.joins) {
+        if (membership_) membership_->admit(now_ms(), link, peer);
+    }
+    if (out.book_changed && membership_)
+        for (const cluster::Peer& one : formation_->state().book) membership_->note(now_ms(), one);
+    if (out.settled || out.book_changed) publish_status();
+    return !out.record.empty() || out.settled;
+}
+
+bool ClusterServer::Node::serve_membership() {
+    cluster::MembershipOutput out = membership_->take();
+    for (const auto& [level, line] : out.log) log_.log(level, "cluster: {}", line);
+    if (!out.record.empty()) {
+        const Result<void> stored = group_log_->append(out.record);
+        if (stored.has_error()) {
+            fail(stored.error());
+            return false;
+        }
+        membership_->persisted(now_ms(), out.ticket);
+    }
+    for (cluster::Outgoing& one : out.messages) send(one.to, std::move(one.bytes));
+    if (out.changed) {
+        formation_->set_cluster(membership_->leader(), membership_->members());
+        for (const auto& [id, peer] : membership_->addresses()) formation_->learn(peer);
+        publish_status();
+    }
+    for (auto& [link, answer] : out.answers) formation_->answer_join(link, std::move(answer));
+    return !out.record.empty() || !out.messages.empty() || !out.answers.empty() || out.changed;
+}
+
+void ClusterServer::Node::send(cluster::NodeId to, Bytes message) {
+    const std::optional<cluster::Peer> peer = formation_->peer(to);
+    if (peer)
+        transport_->send(peer->host, peer->port, cluster::FrameType::group, std::move(message));
+}
+
+void ClusterServer::Node::publish_status() {
+    next_status_ms_ = now_ms() + kStatusIntervalMs;
+    const cluster::NodeState& state = formation_->state();
+    ClusterStatus out;
+    out.self = formation_->self().name;
+    if (state.cluster && membership_) out.cluster_id = to_text(state.cluster->cluster);
+    if (membership_) {
+        if (const auto leader = formation_->peer(membership_->leader())) out.leader = leader->name;
+        for (const cluster::NodeId id : membership_->members()) {
+            const auto peer = formation_->peer(id);
+            const auto role = membership_->configuration().role_of(id);
+            out.nodes.push_back(
+                {to_text(id),
+                 peer ? peer->name : to_text(id),
+                 peer ? host_and_port(peer->host, peer->port) : std::string(),
+                 formation_->is_fresh(id),
+                 role == cluster::Role::voter});
+        }
+    }
+    const std::lock_guard lock(status_mutex_);
+    status_ = std::move(out);
+}
+
+ClusterStatus ClusterServer::Node::status() const {
+    const std::lock_guard lock(status_mutex_);
+    return status_;
+}
+
+void ClusterServer::Node::resolve(const std::string& host, Resolved done) {
+    const std::lock_guard lock(resolve_mutex_);
+    to_resolve_.emplace_back(host, std::move(done));
+    resolve_changed_.notify_all();
+}
+
+void ClusterServer::Node::run_resolver() {
+    std::unique_lock lock(resolve_mutex_);
+    while (true) {
+        resolve_changed_.wait(lock, [this] { return resolve_no_more_ || !to_resolve_.empty(); });
+        if (resolve_no_more_) return;
+        auto [host, done] = std::move(to_resolve_.front());
+        to_resolve_.pop_front();
+        lock.unlock();
+        std::vector<std::string> found;
+        addrinfo hints{};
+        hints.ai_socktype = SOCK_STREAM;
+        addrinfo* list = nullptr;
+        if (::getaddrinfo(host.c_str(), nullptr, &hints, &list) == 0) {
+            for (const addrinfo* one = list; one; one = one->ai_next) {
+                sockaddr_storage storage{};
+                std::copy_n(
+                    reinterpret_cast<const char*>(one->ai_addr),
+                    one->ai_addrlen,
+                    reinterpret_cast<char*>(&storage));
+                found.push_back(socket_end(storage).address);
+            }
+            ::freeaddrinfo(list);
+        }
+        loop_.post([done = std::move(done), found = std::move(found)] { done(found); });
+        lock.lock();
+    }
+}
+
+}  // namespace lvt::broker

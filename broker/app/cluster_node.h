@@ -1,0 +1,85 @@
+// The inside of ClusterServer: Formation, Membership and their files, fed by PeerTransport, DiscoveryThread and a timer. On its loop's thread but what says otherwise.
+#pragma once
+
+#include "broker/app/cluster_server.h"
+#include "broker/app/discovery_thread.h"
+#include "broker/net/listener.h"
+#include "broker/net/peer_transport.h"
+#include "cluster/discovery/registry.h"
+#include "cluster/node/formation.h"
+#include "cluster/node/group_log.h"
+#include "cluster/node/membership.h"
+#include "cluster/node/state_file.h"
+#include "storage/posix_fs.h"
+
+#include <deque>
+#include <optional>
+#include <thread>
+
+namespace lvt::broker {
+
+class ClusterServer::Node {
+public:
+    Node(const Config& config, const Clock& clock, LogSink& log);
+    ~Node();
+
+    Result<void> open();
+    void start(FatalHandler on_fatal);
+    void stop();
+    const std::string& name() const { return listener_->name(); }
+    ClusterStatus status() const;  // any thread
+
+private:
+    using Resolved = std::function<void(std::vector<std::string>)>;
+
+    Result<void> bind(const std::string& wanted);
+    Result<void> make_formation(cluster::NodeState state);
+    Result<void> make_membership();
+    cluster::Peer identity(const cluster::NodeState& state) const;
+    void begin();
+    void on_frame(std::uint64_t link, cluster::LinkFrame frame);
+    void resolve(const std::string& host, Resolved done);
+    void run_resolver();
+    /// Carries out what the machines want until they want nothing.
+    void serve();
+    bool serve_formation();
+    bool serve_membership();
+    void send(cluster::NodeId to, Bytes message);
+    void publish_status();
+    void fail(Error error);
+    std::uint64_t now_ms() const;
+
+    const Config& config_;
+    const Clock& clock_;
+    LogSink& log_;
+    SystemRandom random_;
+    SystemRandom discovery_random_;
+    storage::PosixFs fs_;
+    EventLoop loop_;
+    FatalHandler on_fatal_;
+    std::string secret_;
+    std::string cluster_name_;
+    std::shared_ptr<Listener> listener_;
+    std::unique_ptr<PeerTransport> transport_;
+    cluster::StateFile state_file_;
+    std::optional<cluster::GroupLog> group_log_;
+    std::unique_ptr<cluster::Formation> formation_;
+    std::unique_ptr<cluster::Membership> membership_;
+    std::unique_ptr<DiscoveryThread> discovery_;
+    LoopTimer timer_;
+    bool serving_ = false;
+    std::uint64_t next_status_ms_ = 0;
+    bool failed_ = false;
+    std::thread thread_;
+
+    std::thread resolver_;
+    std::mutex resolve_mutex_;
+    std::condition_variable resolve_changed_;
+    std::deque<std::pair<std::string, Resolved>> to_resolve_;  // guarded by resolve_mutex_
+    bool resolve_no_more_ = false;                             // guarded by resolve_mutex_
+
+    mutable std::mutex status_mutex_;
+    ClusterStatus status_;  // guarded by status_mutex_
+};
+
+}  // namespace lvt::broker

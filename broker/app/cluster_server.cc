@@ -1,0 +1,31 @@
+#include "broker/app/cluster_server.h"
+
+#include "broker/app/cluster_node.h"
+
+namespace lvt::broker {
+
+bool ClusterServer::is_wanted(const Config& config) {
+    for (const auto& [key, value] : config.cluster_formation)
+        if (key == "cluster.listener" || key == "cluster_formation.peer_discovery_backend" ||
+            key.starts_with("cluster_formation.classic_config.nodes"))
+            return true;
+    return false;
+}
+
+Result<std::unique_ptr<ClusterServer>> ClusterServer::open(
+    const Config& config, const Clock& clock, LogSink& log) {
+    auto node = std::make_unique<Node>(config, clock, log);
+    LVT_TRY(node->open());
+    return std::unique_ptr<ClusterServer>(new ClusterServer(std::move(node)));
+}
+
+ClusterServer::ClusterServer(std::unique_ptr<Node> node) : node_(std::move(node)) {}
+
+ClusterServer::~ClusterServer() { stop(); }
+
+void ClusterServer::start(FatalHandler on_fatal) { node_->start(std::move(on_fatal)); }
+void ClusterServer::stop() { node_->stop(); }
+const std::string& ClusterServer::name() const { return node_->name(); }
+ClusterStatus ClusterServer::status() const { return node_->status(); }
+
+}  // namespace lvt::broker

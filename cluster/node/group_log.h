@@ -1,0 +1,29 @@
+// GroupLog: the records of a group on disk, DIRECTORY/log. Each is u32 length, u32 crc32c, octets; big-endian. Appended and synced, read at the start.
+#pragma once
+
+#include "protocol/base/bytes.h"
+#include "storage/fs.h"
+
+#include <memory>
+#include <vector>
+
+namespace lvt::cluster {
+
+class GroupLog {
+public:
+    /// Blocks, as all calls. Records in order; a torn tail is cut off: nothing was ever said that followed from it. Makes the file where there is none.
+    [[nodiscard]] static Result<GroupLog> open(
+        storage::Fs& fs, const storage::Path& directory, std::vector<Bytes>& records);
+
+    /// Durable when it answers. After an error the node stops.
+    [[nodiscard]] Result<void> append(ByteView record);
+
+private:
+    GroupLog(std::unique_ptr<storage::File> file, std::uint64_t end)
+        : file_(std::move(file)), end_(end) {}
+
+    std::unique_ptr<storage::File> file_;
+    std::uint64_t end_;
+};
+
+}  // namespace lvt::cluster

@@ -1,0 +1,207 @@
+#include "cluster/node/membership.h"
+
+#include "protocol/base/assert.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace lvt::cluster {
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+constexpr std::uint64_t kLookIntervalMs = 100;
+/// A command that has not come back is submitted again.
+constexpr std::uint64_t kSubmitIntervalMs = 3000;
+
+RaftGroup::Options group_options(NodeId self, std::uint32_t seed) {
+    RaftGroup::Options out;
+    out.group = kMetadataGroup;
+    out.self = self;
+    out.seed = seed;
+    return out;
+}
+
+}  // namespace
+
+Membership::Membership(NodeId self, std::uint32_t seed, LogStore log)
+    : group_(group_options(self, seed), std::move(log)), self_(self) {}
+
+void Membership::start(std::uint64_t now_ms) {
+    now_ms_ = now_ms;
+    LogIndex applied;
+    if (const auto snapshot = group_.log().snapshot()) {
+        install(*snapshot);
+        applied = snapshot->index;
+    }
+    group_.start(now_ms, applied);
+}
+
+void Membership::tick(std::uint64_t now_ms) {
+    now_ms_ = now_ms;
+    group_.tick(now_ms);
+    lead(now_ms);
+}
+
+void Membership::receive(std::uint64_t now_ms, Message message) {
+    now_ms_ = now_ms;
+    if (message.group != kMetadataGroup || message.to != self_) return;
+    group_.receive(now_ms, std::move(message));
+}
+
+void Membership::persisted(std::uint64_t now_ms, std::uint64_t ticket) {
+    now_ms_ = now_ms;
+    group_.persisted(now_ms, ticket);
+}
+
+std::uint64_t Membership::deadline_ms() const {
+    return leads() ? std::min(group_.deadline_ms(), next_look_ms_) : group_.deadline_ms();
+}
+
+std::vector<NodeId> Membership::members() const {
+    std::vector<NodeId> out;
+    for (const Member& one : committed_.members()) out.push_back(one.id);
+    std::ranges::sort(out);
+    return out;
+}
+
+void Membership::admit(std::uint64_t now_ms, std::uint64_t link, const Peer& peer) {
+    now_ms_ = now_ms;
+    if (!leads()) {
+        const bool known = leader().value() != 0;
+        output_.answers.emplace_back(
+            link,
+            JoinAnswer{known ? JoinStatus::not_leader : JoinStatus::later, {}, leader(), {}, {}});
+        return;
+    }
+    note(now_ms, peer);
+    asking_[peer.id] = link;
+    next_look_ms_ = now_ms;
+    lead(now_ms);
+}
+
+void Membership::note(std::uint64_t, const Peer& peer) {
+    const auto known = addresses_.find(peer.id);
+    if (known != addresses_.end() && known->second.starts >= peer.starts) return;
+    Peer& news = news_[peer.id];
+    if (news.starts < peer.starts) news = peer;
+}
+
+void Membership::lead(std::uint64_t now_ms) {
+    if (!leads()) {
+        asking_.clear();
+        submitted_ms_.clear();
+        return;
+    }
+    if (now_ms < next_look_ms_) return;
+    next_look_ms_ = now_ms + kLookIntervalMs;
+    for (const auto& [id, peer] : news_) {
+        if (!group_.configuration().role_of(id)) continue;
+        std::uint64_t& submitted = submitted_ms_[id];
+        if (submitted != 0 && now_ms < submitted + kSubmitIntervalMs) continue;
+        Bytes command;
+        ByteWriter out(command);
+        out.u8(kVersion);
+        write_peer(out, peer);
+        if (group_.submit(now_ms, {std::move(command)}).has_value()) submitted = now_ms;
+    }
+    // One change at a time: what is refused now is tried again at the next look.
+    if (group_.configuration() != committed_) return;
+    for (const Member& one : committed_.members()) {
+        if (one.role != Role::standby || committed_.voters() >= kVotersMax) continue;
+        const CatchUp state = group_.catch_up_of(one.id);
+        if (state == CatchUp::finished) {
+            if (group_.promote(now_ms, one.id).has_value()) return;
+        } else if (state != CatchUp::running) {
+            (void)group_.catch_up(now_ms, one.id);
+        }
+    }
+    for (const auto& [id, link] : asking_)
+        if (!committed_.role_of(id) && group_.add(now_ms, id).has_value()) return;
+}
+
+void Membership::answer_joins() {
+    std::erase_if(asking_, [&](const auto& one) {
+        if (!committed_.role_of(one.first)) return false;
+        output_.answers.emplace_back(
+            one.second, JoinAnswer{JoinStatus::welcome, {}, leader(), {}, {}});
+        return true;
+    });
+}
+
+void Membership::apply(const Committed& entry) {
+    applied_ = entry.index;
+    if (entry.type == EntryType::change) {
+        const Result<Configuration> found = Configuration::decode(entry.data);
+        ASSERT(found.has_value());
+        for (const Member& one : found->members())
+            if (committed_.role_of(one.id) != one.role)
+                output_.log.emplace_back(
+                    LogLevel::info,
+                    fmt::format(
+                        "node {} is {} of the cluster",
+                        to_text(one.id),
+                        one.role == Role::voter ? "a voter" : "a standby"));
+        committed_ = *found;
+        output_.changed = true;
+        answer_joins();
+        return;
+    }
+    if (entry.type != EntryType::command) return;
+    ByteReader in(entry.data);
+    // A command of a later version changes nothing that this one knows.
+    if (in.u8() != kVersion) return;
+    const Peer peer = read_peer(in);
+    if (!in.ok()) return;
+    Peer& known = addresses_[peer.id];
+    if (peer.starts >= known.starts) known = peer;
+    const auto news = news_.find(peer.id);
+    if (news != news_.end() && news->second.starts <= peer.starts) news_.erase(news);
+    submitted_ms_.erase(peer.id);
+    output_.changed = true;
+}
+
+Bytes Membership::encode() const {
+    Bytes bytes;
+    ByteWriter out(bytes);
+    out.u8(kVersion);
+    std::vector<Peer> peers;
+    for (const auto& [id, peer] : addresses_) peers.push_back(peer);
+    write_peers(out, peers);
+    return bytes;
+}
+
+void Membership::install(const Snapshot& snapshot) {
+    committed_ = snapshot.configuration;
+    applied_ = snapshot.index;
+    addresses_.clear();
+    ByteReader in(snapshot.state);
+    if (in.u8() == kVersion)
+        for (const Peer& one : read_peers(in)) addresses_[one.id] = one;
+    output_.changed = true;
+}
+
+MembershipOutput Membership::take() {
+    lead(now_ms_);
+    GroupOutput out = group_.take();
+    output_.record = std::move(out.record);
+    output_.ticket = out.ticket;
+    output_.messages = std::move(out.messages);
+    if (out.installed) install(*out.installed);
+    for (const Committed& entry : out.committed) apply(entry);
+    if (group_.wants_snapshot() && applied_ > group_.log().snapshot_index())
+        group_.take_snapshot(now_ms_, applied_, encode());
+    if (leader() != last_leader_) {
+        last_leader_ = leader();
+        output_.changed = true;
+        output_.log.emplace_back(
+            LogLevel::info,
+            leads() ? "this node leads the cluster"
+            : last_leader_.value() == 0
+                ? "the cluster has no leader now"
+                : fmt::format("node {} leads the cluster", to_text(last_leader_)));
+    }
+    return std::exchange(output_, {});
+}
+
+}  // namespace lvt::cluster

@@ -1,0 +1,80 @@
+// Membership: who belongs to the cluster, as the metadata group agrees on it. One node's part, without I/O, threads or clock.
+//
+// The group's configuration says who votes; its commands are the members' names and addresses. The leader lets newcomers in: as standbys, whom it brings up to date
+// and makes voters while there are fewer than kVotersMax.
+#pragma once
+
+#include "cluster/node/formation_message.h"
+#include "cluster/raft/raft_group.h"
+#include "protocol/base/log_sink.h"
+
+#include <map>
+
+namespace lvt::cluster {
+
+/// The group of the cluster itself.
+inline constexpr GroupId kMetadataGroup{1};
+
+struct MembershipOutput {
+    /// Not empty: to be appended to the group's log; persisted(ticket) once it is durable.
+    Bytes record;
+    std::uint64_t ticket = 0;
+    std::vector<Outgoing> messages;
+    /// Answers to admit(), by link.
+    std::vector<std::pair<std::uint64_t, JoinAnswer>> answers;
+    /// Leader or members are not what they were.
+    bool changed = false;
+    std::vector<std::pair<LogLevel, std::string>> log;
+};
+
+/// All calls on one thread. Times are monotonic milliseconds.
+class Membership {
+public:
+    static constexpr std::size_t kVotersMax = 7;
+
+    Membership(NodeId self, std::uint32_t seed, LogStore log);
+
+    void start(std::uint64_t now_ms);
+    void tick(std::uint64_t now_ms);
+    void receive(std::uint64_t now_ms, Message message);
+    void persisted(std::uint64_t now_ms, std::uint64_t ticket);
+    /// A node asks to become a member.
+    void admit(std::uint64_t now_ms, std::uint64_t link, const Peer& peer);
+    /// What is known of a node's address: the leader writes it down where it is news.
+    void note(std::uint64_t now_ms, const Peer& peer);
+
+    MembershipOutput take();
+    std::uint64_t deadline_ms() const;
+    NodeId leader() const { return group_.leader(); }
+    bool leads() const { return group_.state() == GroupState::leader; }
+    std::vector<NodeId> members() const;
+    const Configuration& configuration() const { return group_.configuration(); }
+    /// As agreed on.
+    const std::map<NodeId, Peer>& addresses() const { return addresses_; }
+
+private:
+    void apply(const Committed& entry);
+    void install(const Snapshot& snapshot);
+    /// Lets one newcomer in, or one standby vote: changes come one at a time.
+    void lead(std::uint64_t now_ms);
+    void answer_joins();
+    Bytes encode() const;
+
+    RaftGroup group_;
+    const NodeId self_;
+    std::uint64_t now_ms_ = 0;
+    std::uint64_t next_look_ms_ = 0;
+    std::map<NodeId, Peer> addresses_;
+    /// Not agreed on yet.
+    std::map<NodeId, Peer> news_;
+    /// When they were submitted.
+    std::map<NodeId, std::uint64_t> submitted_ms_;
+    std::map<NodeId, std::uint64_t> asking_;  // link
+    /// Configurations are true once committed.
+    Configuration committed_;
+    LogIndex applied_;
+    NodeId last_leader_;
+    MembershipOutput output_;
+};
+
+}  // namespace lvt::cluster

@@ -1,0 +1,149 @@
+"""Nodes of a cluster as processes of this machine, each with its own data directory and a peer port that nobody else takes."""
+
+import json
+import queue
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from leveret_broker import LEVERET, Broker
+
+# What has not happened by then does not happen; nothing is measured against it.
+GIVE_UP_S = 120
+SECRET = "s3cret-of-the-tests"
+
+
+class PortHolder:
+    """A port that is kept: others cannot have it, a listener with SO_REUSEADDR can."""
+
+    def __init__(self):
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(("127.0.0.1", 0))
+        self.number = self.socket.getsockname()[1]
+
+
+class Node:
+    def __init__(self, directory, name, port):
+        self.directory = Path(directory) / name
+        self.directory.mkdir()
+        self.name = name
+        self.port = port
+        self.broker = None
+
+    @property
+    def data(self):
+        return self.directory / "data"
+
+    def start(self, settings):
+        self.broker = Broker(self.data, settings, {"RABBITMQ_NODENAME": f"{self.name}@127.0.0.1"},
+                             self.directory / "log")
+        self.broker.start()
+        return self
+
+    def stop(self):
+        if self.broker and self.broker.is_running():
+            return self.broker.stop()
+        return None
+
+    def wipe(self):
+        shutil.rmtree(self.data)
+
+    def log(self):
+        return (self.directory / "log").read_text(errors="replace")
+
+    def await_log(self, text):
+        await_true(lambda: text in self.log(), lambda: f"no {text!r} in\n{self.log()}")
+
+    def status(self):
+        done = subprocess.run(
+            [LEVERET, "ctl", "--data-dir", str(self.data), "cluster_status", "--formatter",
+             "json"], capture_output=True, text=True)
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+def await_true(true, explain):
+    give_up = time.monotonic() + GIVE_UP_S
+    while not true():
+        if time.monotonic() > give_up:
+            raise AssertionError(explain())
+        time.sleep(0.05)
+
+
+class Cluster:
+    """`size` nodes that are told of each other by classic_config."""
+
+    def __init__(self, directory, size, hint=None):
+        self.directory = directory
+        self.ports = [PortHolder() for _ in range(size)]
+        self.nodes = [Node(directory, f"n{i}", self.ports[i].number) for i in range(size)]
+        self.hint = hint
+        self.ended = threading.Event()
+
+    def settings(self, node, secret=SECRET, cluster_name=None):
+        out = [f"cluster.listener=127.0.0.1:{node.port}", f"cluster.secret={secret}",
+               "cluster_formation.peer_discovery_backend=classic_config",
+               "log.console.level=debug"]
+        out += [f"cluster_formation.classic_config.nodes.{i + 1}=127.0.0.1:{port.number}"
+                for i, port in enumerate(self.ports)]
+        if self.hint:
+            out.append(f"cluster_formation.target_cluster_size_hint={self.hint}")
+        if cluster_name:
+            out.append(f"cluster_name={cluster_name}")
+        return out
+
+    def start(self, nodes=None, **options):
+        """All at once. A process ends with the thread that made it, so the threads stay."""
+        nodes = nodes or self.nodes
+        started = queue.Queue()
+
+        def run(node):
+            try:
+                node.start(self.settings(node, **options))
+                started.put(None)
+            except Exception as failure:  # pylint: disable=broad-except
+                started.put(failure)
+            self.ended.wait()
+
+        for node in nodes:
+            threading.Thread(target=run, args=(node,), daemon=True).start()
+        for failure in [started.get() for _ in nodes]:
+            if failure:
+                raise failure
+
+    def stop(self):
+        for node in self.nodes:
+            if node.broker and node.broker.is_running():
+                node.broker.process.terminate()
+        return [node.broker.process.wait() for node in self.nodes if node.broker]
+
+    def kill(self):
+        for node in self.nodes:
+            if node.broker and node.broker.is_running():
+                node.broker.kill()
+
+    def close(self):
+        self.kill()
+        self.ended.set()
+        for port in self.ports:
+            port.socket.close()
+
+    def await_members(self, size, nodes=None, running=None):
+        """Until each of them says the same cluster of so many members; answers its id."""
+        seen = {}
+
+        def agreed():
+            for node in nodes or self.nodes:
+                seen[node.name] = node.status()
+            ids = {one and one.get("leveret", {}).get("cluster_id") for one in seen.values()}
+            return (len(ids) == 1 and all(ids) and all(
+                len(one["disk_nodes"]) == size and
+                len(one["running_nodes"]) == (running or size) and one["leveret"]["leader"]
+                for one in seen.values()))
+
+        await_true(agreed, lambda: json.dumps(seen, indent=1) + "".join(
+            f"\n== {node.name}\n{node.log()}" for node in self.nodes if node.broker))
+        return next(iter(seen.values()))["leveret"]["cluster_id"]
