@@ -11,14 +11,12 @@ namespace lvt::discovery {
 namespace {
 
 constexpr std::string_view kLockPerCall = "each mechanism's lock has a limit of its own";
+constexpr std::string_view kNoCleanup = "nobody is removed from a cluster because it is silent";
 constexpr std::string_view kNoDelay = "nodes that start together need no random delay";
 
 constexpr SettingSpec kFormation[] = {
     {.name = "peer_discovery_backend", .fallback = "classic_config"},
-    {.name = "node_type",
-     .kind = SettingKind::choice,
-     .fallback = "disc",
-     .choices = "disc|disk|ram"},
+    {.name = "node_type", .idle = "up to seven members vote, the others follow"},
     {.name = "registration.enabled", .kind = SettingKind::boolean, .fallback = "true"},
     {.name = "target_cluster_size_hint", .kind = SettingKind::integer, .min = 1, .max = 1000},
     {.name = "discovery_retry_limit", .kind = SettingKind::limit, .fallback = "unlimited"},
@@ -27,14 +25,8 @@ constexpr SettingSpec kFormation[] = {
      .fallback = "1000",
      .min = 1,
      .max = 3'600'000},
-    {.name = "node_cleanup.interval",
-     .kind = SettingKind::integer,
-     .environment = "CLEANUP_INTERVAL",
-     .fallback = "60"},
-    {.name = "node_cleanup.only_log_warning",
-     .kind = SettingKind::boolean,
-     .environment = "CLEANUP_ONLY_LOG_WARNING",
-     .fallback = "true"},
+    {.name = "node_cleanup.interval", .idle = kNoCleanup},
+    {.name = "node_cleanup.only_log_warning", .idle = kNoCleanup},
     {.name = "proxy.http_proxy"},
     {.name = "proxy.https_proxy"},
     {.name = "proxy.proxy_exclusions", .kind = SettingKind::list},

@@ -74,21 +74,21 @@ def await_true(true, explain):
 
 
 class Cluster:
-    """`size` nodes that are told of each other by classic_config."""
+    """`size` nodes that are told of each other by classic_config, or by what `discovery` says."""
 
     def __init__(self, directory, size, hint=None):
         self.directory = directory
         self.ports = [PortHolder() for _ in range(size)]
         self.nodes = [Node(directory, f"n{i}", self.ports[i].number) for i in range(size)]
         self.hint = hint
+        self.discovery = ["cluster_formation.peer_discovery_backend=classic_config"] + [
+            f"cluster_formation.classic_config.nodes.{i + 1}=127.0.0.1:{port.number}"
+            for i, port in enumerate(self.ports)]
         self.ended = threading.Event()
 
     def settings(self, node, secret=SECRET, cluster_name=None):
         out = [f"cluster.listener=127.0.0.1:{node.port}", f"cluster.secret={secret}",
-               "cluster_formation.peer_discovery_backend=classic_config",
-               "log.console.level=debug"]
-        out += [f"cluster_formation.classic_config.nodes.{i + 1}=127.0.0.1:{port.number}"
-                for i, port in enumerate(self.ports)]
+               "log.console.level=debug", *self.discovery]
         if self.hint:
             out.append(f"cluster_formation.target_cluster_size_hint={self.hint}")
         if cluster_name:

@@ -65,6 +65,26 @@ class FormationTest(unittest.TestCase):
         cluster.start(cluster.nodes[2:])
         cluster.await_members(3)
 
+    def test_nodes_that_etcd_names_are_one_cluster(self):
+        client, peer = PortHolder(), PortHolder()
+        url = f"http://127.0.0.1:{client.number}"
+        peers = f"http://127.0.0.1:{peer.number}"
+        # It takes no port that somebody holds.
+        client.socket.close()
+        peer.socket.close()
+        etcd = leveret_broker.spawn(
+            ["etcd", "--data-dir", str(self.directory / "etcd"), "--listen-client-urls", url,
+             "--advertise-client-urls", url, "--listen-peer-urls", peers,
+             "--initial-advertise-peer-urls", peers, "--initial-cluster", f"default={peers}"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(etcd.wait)
+        self.addCleanup(etcd.kill)
+        cluster = self.cluster(3, hint=3)
+        cluster.discovery = ["cluster_formation.peer_discovery_backend=etcd",
+                             f"cluster_formation.etcd.endpoints.1=127.0.0.1:{client.number}"]
+        cluster.start()
+        cluster.await_members(3)
+
     def test_a_member_at_a_new_port_finds_its_cluster(self):
         cluster = self.cluster(3, hint=3)
         cluster.start()
