@@ -31,7 +31,13 @@ Result<GroupLog> GroupLog::open(
         const std::size_t length = in.u32();
         const std::uint32_t sum = in.u32();
         const ByteView record = in.view(length);
-        if (!in.ok() || storage::crc32c(0, record) != sum || record.empty()) break;
+        if (!in.ok() || storage::crc32c(0, record) != sum || record.empty()) {
+            // Only the last record may be torn: those before it were synced.
+            if (in.ok() && !in.done() && !record.empty())
+                return Error{
+                    ErrorKind::corrupt, path.string() + ": a record amid the log is damaged"};
+            break;
+        }
         records.emplace_back(record);
         end += kHeaderBytes + length;
     }

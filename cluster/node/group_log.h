@@ -11,7 +11,8 @@ namespace lvt::cluster {
 
 class GroupLog {
 public:
-    /// Blocks, as all calls. Records in order; a torn tail is cut off: nothing was ever said that followed from it. Makes the file where there is none.
+    /// Blocks, as all calls. Records in order; a torn tail is cut off: nothing was ever said that followed from it. `corrupt` where damage is not at the end. Makes the
+    /// file where there is none.
     [[nodiscard]] static Result<GroupLog> open(
         storage::Fs& fs, const storage::Path& directory, std::vector<Bytes>& records);
 

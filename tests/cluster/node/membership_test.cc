@@ -159,6 +159,8 @@ TEST(GroupLog, RecordsComeBackAndATornTailIsCutOff) {
     records.clear();
     (void)GroupLog::open(fs, "/data/cluster", records).value();
     EXPECT_EQ(records, (std::vector<Bytes>{"one", "two", "three"}));
+    fs.flip("/data/cluster/log", 9);
+    EXPECT_EQ(GroupLog::open(fs, "/data/cluster", records).error().kind, ErrorKind::corrupt);
 }
 
 }  // namespace
