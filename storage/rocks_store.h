@@ -4,7 +4,7 @@
 // DIR/FORMAT    version of everything below
 // DIR/journal/  segments
 // DIR/store/    RocksDB; made when the first segment is retired, so an empty start does not wait for it
-// DIR/scratch   pages out of memory; has no name but for the moment in which it is made
+// DIR/scratch   pages out of memory; what an earlier process left of it is removed
 // DIR/ballast   space to fall back on when the disk is full
 #pragma once
 

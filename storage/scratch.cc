@@ -23,7 +23,8 @@ void Scratch::stop() {
         wake_.notify_one();
     }
     if (thread_.joinable()) thread_.join();
-    file_.reset();
+    // With much in it the removal takes seconds: the next start's.
+    if (std::exchange(file_, nullptr) && places_.empty()) (void)fs_.remove(path_);
     places_.clear();
     writes_.clear();
     takes_.clear();
@@ -48,6 +49,8 @@ void Scratch::drop(PageId id) {
 }
 
 void Scratch::run() {
+    if (const Result<bool> left = fs_.exists(path_); left.has_value() && *left)
+        (void)fs_.remove(path_);
     std::unique_lock lock(mutex_);
     while (!stopping_) {
         if (!takes_.empty() || (!writes_.empty() && !full_)) {
@@ -136,7 +139,6 @@ Result<void> Scratch::write_at_end(ByteView bytes) {
     if (!file_) {
         Result<std::unique_ptr<File>> file = fs_.open(path_, OpenMode::create);
         if (file.has_error()) return std::move(file).error();
-        LVT_TRY(fs_.remove(path_));
         file_ = std::move(*file);
     }
     return file_->write(end_, bytes);

@@ -1,5 +1,5 @@
-// Scratch: pages of messages that the core has put out of memory. Nothing of it outlives the process: one file without a name,
-// written from its end on; what is taken back or dropped is a hole in it. No page is ever synced.
+// Scratch: pages of messages that the core has put out of memory. They end with the process: one file, written from its end on; what is
+// taken back or dropped is a hole in it. No page is ever synced. What a process leaves of the file the next one removes, in the background.
 //
 // A page stays in memory until it is written; on a full disk it stays there and is tried again.
 #pragma once
@@ -29,7 +29,7 @@ public:
         std::function<void(Error)> on_fatal;
     };
 
-    /// `path` is where the file is made, at the first page, and has its name taken away. `fs` and `log` must outlive it.
+    /// `path` is the file, made at the first page. `fs` and `log` must outlive it.
     Scratch(Fs& fs, Path path, LogSink& log) : fs_(fs), path_(std::move(path)), log_(log) {}
     ~Scratch() { stop(); }
     Scratch(const Scratch&) = delete;

@@ -77,6 +77,11 @@ Result<void> ClusterServer::Node::open() {
             ErrorKind::invalid,
             fmt::format(
                 "cluster_name: this node belongs to a cluster named '{}'", state.cluster_name)};
+    // There before anything is voted on, so that one that is gone later is missed.
+    auto log = cluster::GroupLog::open(
+        fs_, config_.data_dir / "cluster", state.cluster.has_value(), group_records_);
+    if (log.has_error()) return std::move(log).error();
+    group_log_.emplace(std::move(*log));
     ++state.starts;
     state.cluster_name = cluster_name_;
     const std::string wanted = value_of(config_, "cluster.listener");
@@ -174,20 +179,15 @@ Result<void> ClusterServer::Node::make_formation(cluster::NodeState state) {
 
 /// The node belongs to a cluster: founders begin with the charter's configuration, who joined with nothing.
 Result<void> ClusterServer::Node::make_membership() {
-    std::vector<Bytes> records;
-    Result<cluster::GroupLog> file =
-        cluster::GroupLog::open(fs_, config_.data_dir / "cluster", records);
-    if (file.has_error()) return std::move(file).error();
-    group_log_.emplace(std::move(*file));
     const cluster::NodeState& state = formation_->state();
     cluster::LogStore log;
-    if (records.empty() && state.cluster->has_founder(state.id)) {
+    if (group_records_.empty() && state.cluster->has_founder(state.id)) {
         std::vector<cluster::Member> members;
         for (const cluster::Peer& one : state.cluster->founders)
             members.push_back({one.id, cluster::Role::voter});
         log = cluster::LogStore::bootstrapped(cluster::Configuration(std::move(members)));
     }
-    for (const Bytes& record : records) LVT_TRY(log.replay(record));
+    for (const Bytes& record : std::exchange(group_records_, {})) LVT_TRY(log.replay(record));
     LVT_TRY(log.finish_replay());
     membership_ = std::make_unique<cluster::Membership>(
         state.id, static_cast<std::uint32_t>(random_.next()), std::move(log));

@@ -63,6 +63,8 @@ private:
     std::unique_ptr<PeerTransport> transport_;
     cluster::StateFile state_file_;
     std::optional<cluster::GroupLog> group_log_;
+    /// What it held at the start.
+    std::vector<Bytes> group_records_;
     std::unique_ptr<cluster::Formation> formation_;
     std::unique_ptr<cluster::Membership> membership_;
     std::unique_ptr<DiscoveryThread> discovery_;

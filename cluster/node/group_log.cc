@@ -12,11 +12,17 @@ constexpr std::size_t kHeaderBytes = 8;
 }  // namespace
 
 Result<GroupLog> GroupLog::open(
-    storage::Fs& fs, const storage::Path& directory, std::vector<Bytes>& records) {
+    storage::Fs& fs, const storage::Path& directory, bool belongs, std::vector<Bytes>& records) {
     LVT_TRY(fs.make_directory(directory));
     const storage::Path path = directory / "log";
     const Result<bool> there = fs.exists(path);
     if (there.has_error()) return there.error();
+    if (belongs && !*there)
+        return Error{
+            ErrorKind::corrupt,
+            path.string() +
+                " is gone, by which this node may have voted: without all of its data directory it "
+                "joins as a new one"};
     auto file = fs.open(path, *there ? storage::OpenMode::existing : storage::OpenMode::create);
     if (file.has_error()) return file.error();
     LVT_TRY(fs.sync_directory(directory));

@@ -11,10 +11,11 @@ namespace lvt::cluster {
 
 class GroupLog {
 public:
-    /// Blocks, as all calls. Records in order; a torn tail is cut off: nothing was ever said that followed from it. `corrupt` where damage is not at the end. Makes the
-    /// file where there is none.
+    /// Blocks, as all calls. Records in order; a torn tail is cut off: nothing was ever said that followed from it. `corrupt` where damage
+    /// is not at the end, and where there is no file though it `belongs` to a node that is in a cluster and may have voted by it. Makes
+    /// the file otherwise.
     [[nodiscard]] static Result<GroupLog> open(
-        storage::Fs& fs, const storage::Path& directory, std::vector<Bytes>& records);
+        storage::Fs& fs, const storage::Path& directory, bool belongs, std::vector<Bytes>& records);
 
     /// Durable when it answers. After an error the node stops.
     [[nodiscard]] Result<void> append(ByteView record);

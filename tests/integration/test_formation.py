@@ -116,6 +116,23 @@ class FormationTest(unittest.TestCase):
         # The one that it was is still a member, until somebody removes it.
         self.assertEqual(found, cluster.await_members(4, running=3))
 
+    def test_a_member_without_its_log_does_not_vote_again(self):
+        cluster = self.cluster(3, hint=3)
+        cluster.start()
+        found = cluster.await_members(3)
+        robbed = cluster.nodes[2]
+        robbed.stop()
+        (robbed.data / "cluster" / "log").unlink()
+        done = subprocess.run(
+            [leveret_broker.LEVERET, "serve", "--data-dir", str(robbed.data), "--set",
+             "listeners.tcp.default=127.0.0.1:0", "--set", "cluster.listener=127.0.0.1:0",
+             "--set", f"cluster.secret={SECRET}"], capture_output=True, text=True)
+        self.assertEqual(1, done.returncode, done.stderr)
+        self.assertIn("log is gone, by which this node may have voted", done.stderr)
+        robbed.wipe()
+        cluster.start([robbed])
+        self.assertEqual(found, cluster.await_members(4, running=3))
+
     def test_a_wrong_secret_and_a_wrong_name_are_told_apart(self):
         cluster = self.cluster(3, hint=3)
         first, second, third = cluster.nodes

@@ -58,11 +58,23 @@ TEST_F(ScratchTest, GivesBackWhatWasWrittenInAnyOrder) {
     EXPECT_EQ(take(51), "anew");
 }
 
-TEST_F(ScratchTest, ItsFileHasNoName) {
+TEST_F(ScratchTest, AnEmptyFileGoesAtTheEnd) {
     scratch.write(PageId(1), "page");
     wait_until_settled(4);
-    EXPECT_FALSE(*fs.exists("/d/scratch"));
     EXPECT_EQ(take(1), "page");
+    scratch.stop();
+    EXPECT_FALSE(*fs.exists("/d/scratch"));
+}
+
+TEST_F(ScratchTest, WhatIsLeftOfItGoesAtTheNextStart) {
+    scratch.write(PageId(1), "page");
+    wait_until_settled(4);
+    scratch.stop();
+    EXPECT_TRUE(*fs.exists("/d/scratch"));
+    Scratch next(fs, "/d/scratch", log);
+    next.start({[](Page) {}, [](std::uint64_t) {}, [](Error error) { FAIL() << error.message; }});
+    while (*fs.exists("/d/scratch")) std::this_thread::yield();
+    scratch.stop();
 }
 
 TEST_F(ScratchTest, OnAFullDiskAPageStaysInMemoryUntilThereIsSpace) {

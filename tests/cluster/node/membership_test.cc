@@ -143,24 +143,32 @@ TEST(GroupLog, RecordsComeBackAndATornTailIsCutOff) {
     storage::FaultyFs fs;
     std::vector<Bytes> records;
     {
-        auto log = GroupLog::open(fs, "/data/cluster", records).value();
+        auto log = GroupLog::open(fs, "/data/cluster", false, records).value();
         ASSERT_TRUE(log.append("one").has_value());
         ASSERT_TRUE(log.append("two").has_value());
     }
     const std::size_t size = fs.content("/data/cluster/log").size();
     {
         auto file = fs.open("/data/cluster/log", storage::OpenMode::existing).value();
-        ASSERT_TRUE(file->write(size, "\x00\x00\x00\x09torn").has_value());
+        ASSERT_TRUE(file->write(size, ByteView("\0\0\0\x09torn", 8)).has_value());
     }
     records.clear();
-    auto log = GroupLog::open(fs, "/data/cluster", records).value();
+    auto log = GroupLog::open(fs, "/data/cluster", false, records).value();
     EXPECT_EQ(records, (std::vector<Bytes>{"one", "two"}));
     ASSERT_TRUE(log.append("three").has_value());
     records.clear();
-    (void)GroupLog::open(fs, "/data/cluster", records).value();
+    (void)GroupLog::open(fs, "/data/cluster", false, records).value();
     EXPECT_EQ(records, (std::vector<Bytes>{"one", "two", "three"}));
+    EXPECT_TRUE(GroupLog::open(fs, "/data/cluster", true, records).has_value());
     fs.flip("/data/cluster/log", 9);
-    EXPECT_EQ(GroupLog::open(fs, "/data/cluster", records).error().kind, ErrorKind::corrupt);
+    EXPECT_EQ(GroupLog::open(fs, "/data/cluster", false, records).error().kind, ErrorKind::corrupt);
+}
+
+TEST(GroupLog, IsMissedByWhoBelongsToACluster) {
+    storage::FaultyFs fs;
+    std::vector<Bytes> records;
+    EXPECT_EQ(GroupLog::open(fs, "/data/cluster", true, records).error().kind, ErrorKind::corrupt);
+    EXPECT_FALSE(fs.exists("/data/cluster/log").value());
 }
 
 }  // namespace
