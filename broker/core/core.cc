@@ -27,6 +27,7 @@ void Core::on_alarm(AlarmState alarm, Time now) { state_->on_alarm(alarm, now); 
 void Core::on_timer(Time now) { state_->on_timer(now); }
 TurnOutput& Core::end_turn(Time now) { return state_->end_turn(now); }
 std::optional<Milliseconds> Core::next_deadline() const { return state_->next_deadline(); }
+std::size_t Core::read_bytes_max() const { return state_->read_bytes_max(); }
 void Core::begin_stop(Time now) { state_->begin_stop(now); }
 bool Core::stopped() const { return state_->stopped(); }
 bool Core::set_tracing(ByteView vhost, bool on) { return state_->set_tracing(vhost, on); }

@@ -58,6 +58,9 @@ public:
 
     /// Monotonic; nothing where no timer is armed.
     std::optional<Milliseconds> next_deadline() const;
+    /// The most that a lane is to read from a socket at once: less while consumers that ack have a backlog before them, so that a
+    /// publisher leaves them their share of the turns (design 2.6). As of the last turn.
+    std::size_t read_bytes_max() const;
 
     /// Ends all sessions with 320 CONNECTION_FORCED and writes what a clean stop leaves. Go on feeding commands and durable events
     /// until stopped().

@@ -2,6 +2,7 @@
 #include "broker/core/core_state.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace lvt::broker {
 
@@ -11,6 +12,12 @@ namespace {
 
 /// Design 7.3: without any ack, so many hand-outs of a closing channel count as tried.
 constexpr std::uint64_t kTriedWithoutAck = 8;
+/// With so many messages ready a consumer is behind, and about so many are read from a publisher at once then.
+constexpr std::uint64_t kMessagesBehind = 128;
+/// What a publish takes beside its body, about.
+constexpr std::uint64_t kFramingBytes = 96;
+constexpr std::size_t kReadBytesMin = 16 * 1024;
+constexpr Milliseconds kBehindFor{20};
 
 }  // namespace
 
@@ -162,10 +169,24 @@ void CoreState::settle(ChannelState& channel, Settle& command) {
     flush_acked();
     if (!all_unacked_.parked.empty()) release(all_unacked_, 0);
     if (!consumer) return;
+    if (queue) note_backlog(*queue);
     consumer->prefetch.give_back(count);
     consumer->slow_start.on_settled(count, consumer->prefetch.used);
     release(consumer->prefetch, 0);
     release(channel.credit, count);
+}
+
+void CoreState::note_backlog(const Queue& queue) {
+    const std::uint64_t ready = queue.machine.ready();
+    if (ready <= kMessagesBehind) return;
+    const std::uint64_t each = queue.machine.ready_body_bytes() / ready + kFramingBytes;
+    read_bytes_behind_ = std::max<std::size_t>(kMessagesBehind * each, kReadBytesMin);
+    behind_until_ = now_.monotonic + kBehindFor;
+}
+
+std::size_t CoreState::read_bytes_max() const {
+    return now_.monotonic < behind_until_ ? read_bytes_behind_
+                                          : std::numeric_limits<std::size_t>::max();
 }
 
 void CoreState::done_with(Queue& queue, const QueuedMessage& entry) {

@@ -55,6 +55,7 @@ public:
     void on_timer(Time now);
     TurnOutput& end_turn(Time now);
     std::optional<Milliseconds> next_deadline() const;
+    std::size_t read_bytes_max() const;  // core_deliver.cc
     void begin_stop(Time now);
     bool stopped() const { return stopping_ && stop_ticket_ && commits_.durable(*stop_ticket_); }
 
@@ -234,6 +235,7 @@ private:
     template <class Adjust>
     void take_back(UnackedList& list, DeliveryRange range, Adjust&& adjust);
     void release(Credit& credit, std::uint64_t amount);
+    void note_backlog(const Queue& queue);
     void warn_of_unacked();
     void open_for_delivery(Queue& queue);
     bool may_hand_out(const Queue& queue) const;
@@ -454,6 +456,9 @@ private:
     std::uint64_t blocked_publishers_ = 0;
     std::uint64_t blocked_nacks_ = 0;
     bool retire_requested_ = false;
+    // A consumer that acks is behind: what may be read at once, and until when.
+    std::size_t read_bytes_behind_ = 0;
+    Milliseconds behind_until_{0};
     Milliseconds next_page_out_{0};
     storage::PageId last_page_id_;
     /// By the queue that asked for it.

@@ -66,8 +66,9 @@ void ConnectionDriver::read() {
     lane_.touch(*this);
     if (gone_ || !session_->wants_read() || !lane_.reading_allowed()) return;
     const Time now = lane_.now();
-    const ssize_t size = tls_ ? tls_->receive(lane_.read_buffer(), Lane::kReadBytes)
-                              : ::recv(socket_.fd(), lane_.read_buffer(), Lane::kReadBytes, 0);
+    const std::size_t most = lane_.read_bytes_max();
+    const ssize_t size = tls_ ? tls_->receive(lane_.read_buffer(), most)
+                              : ::recv(socket_.fd(), lane_.read_buffer(), most, 0);
     if (size > 0) {
         lane_.count_read(static_cast<std::size_t>(size));
         session_->on_bytes({lane_.read_buffer(), static_cast<std::size_t>(size)}, now);

@@ -154,6 +154,7 @@ void CoreThread::carry_out(Time now) {
                     reply = std::move(answer.reply)] { done(reply); });
     }
     output.clear();
+    read_bytes_max_.store(core_.read_bytes_max(), std::memory_order_relaxed);
     if (const auto deadline = core_.next_deadline()) timer_.arm_at_latest(*deadline, now.monotonic);
     if (stop_done_ && core_.stopped()) {
         // After this turn, so that an inline lane has sent its last frames.

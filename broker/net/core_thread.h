@@ -2,7 +2,9 @@
 // and carries out what comes of them.
 #pragma once
 
+#include <atomic>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -66,6 +68,9 @@ public:
     /// Core's thread: the inline lane's batch. Its effects have been given to the lane when this returns.
     void exchange(LaneIndex lane, CommandBatch& batch, Time now);
 
+    /// Any thread: Core::read_bytes_max().
+    std::size_t read_bytes_max() const { return read_bytes_max_.load(std::memory_order_relaxed); }
+
     /// Any thread. Calls `done` on the core's thread when the core has stopped (Core::stopped()).
     void begin_stop(std::function<void()> done);
 
@@ -113,6 +118,7 @@ private:
     std::map<AdminId, std::function<void(AdminReply)>> asked_;  // requests without an answer yet
     std::function<void()> stop_done_;
     std::thread thread_;
+    std::atomic<std::size_t> read_bytes_max_{std::numeric_limits<std::size_t>::max()};
 };
 
 }  // namespace lvt::broker

@@ -2,6 +2,7 @@
 // says to the core is done before it goes on.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -86,6 +87,7 @@ public:
     const SocketOptions& socket_options() const { return options_.socket; }
     Time now() const { return clock_.now(); }
     char* read_buffer() { return read_buffer_.get(); }
+    std::size_t read_bytes_max() const { return std::min(kReadBytes, core_.read_bytes_max()); }
     bool reading_allowed() const { return !out_of_credit_; }
     /// `bytes` were read: they count against the credit until the core has applied what came of them.
     void count_read(std::size_t bytes) {

@@ -68,6 +68,23 @@ TEST_P(Paging, TransientMessagesLeaveMemoryAndComeBackInOrder) {
     EXPECT_EQ(numbers(c.take_bodies()), range(0, 10));
 }
 
+TEST_P(Paging, LessIsReadAtOnceWhileAConsumerThatAcksIsBehind) {
+    SimClient& c = client();
+    c.declare_queue(1, "q", false);
+    const auto as_much_as_there_is = [&] { return broker.core().read_bytes_max() > 1u << 30; };
+    c.call<amqp::BasicQosOk>(1, amqp::BasicQos{0, 10, false});
+    c.consume(1, "q");
+    fill(c, "q", 0, 300);
+    (void)c.take_all();
+    EXPECT_TRUE(as_much_as_there_is());
+    c.ack(1, 5, true);
+    broker.run();
+    EXPECT_LT(broker.core().read_bytes_max(), 256u * 1024);
+    EXPECT_GE(broker.core().read_bytes_max(), 16u * 1024);
+    broker.advance(Milliseconds{100});
+    EXPECT_TRUE(as_much_as_there_is());
+}
+
 TEST_P(Paging, AlsoOfQueuesThatDoNotSurvive) {
     SimClient& c = client();
     c.declare_queue(1, "q", false);
