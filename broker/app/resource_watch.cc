@@ -12,7 +12,9 @@ namespace {
 
 constexpr Milliseconds kInterval{1000};
 
-/// Memory is looked at whenever a quarter of what is left could have been read, within these bounds.
+/// Looked at whenever a quarter of the memory that is left could have been read, or this part of the disk: an octet that was read may be
+/// in the journal, in a page and twice in the store, until it is compacted. Within these bounds.
+constexpr std::uint64_t kDiskShare = 16;
 constexpr std::uint64_t kUnwatchedMin = 4 * 1024 * 1024;
 constexpr std::uint64_t kUnwatchedMax = 256 * 1024 * 1024;
 
@@ -95,14 +97,14 @@ bool ResourceWatch::memory_is_short() {
     const std::uint64_t memory_left = limits_.memory_bytes == 0    ? kUnwatchedMax * 4
                                       : used < limits_.memory_bytes ? limits_.memory_bytes - used
                                                                     : 0;
-    const std::uint64_t left = std::min(memory_left, disk_left_bytes_);
+    const std::uint64_t unwatched = std::min(memory_left / 4, disk_left_bytes_ / kDiskShare);
     unwatched_bytes_ =
-        static_cast<std::int64_t>(std::clamp(left / 4, kUnwatchedMin, kUnwatchedMax));
+        static_cast<std::int64_t>(std::clamp(unwatched, kUnwatchedMin, kUnwatchedMax));
     return limits_.memory_bytes != 0 && used > limits_.memory_bytes;
 }
 
 bool ResourceWatch::disk_is_short() {
-    disk_left_bytes_ = kUnwatchedMax * 4;
+    disk_left_bytes_ = kUnwatchedMax * kDiskShare;
     if (limits_.disk_free_bytes == 0 || limits_.data_dir.empty()) return false;
     const Result<Volume> volume = volume_of(limits_.data_dir);
     if (volume.has_error()) return false;
