@@ -12,7 +12,6 @@ import os
 import random
 import resource
 import socket
-import ssl
 import sys
 import tempfile
 import threading
@@ -39,21 +38,7 @@ os.environ["LEVERET"] = OPTIONS.binary
 
 import certificates  # noqa: E402
 from leveret_broker import Broker  # noqa: E402
-from raw_amqp import RawConnection, publish_bytes  # noqa: E402
-
-
-def client_hello():
-    """What a client says first, whole: the server signs for it."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    outgoing = ssl.MemoryBIO()
-    client = context.wrap_bio(ssl.MemoryBIO(), outgoing)
-    try:
-        client.do_handshake()
-    except ssl.SSLWantReadError:
-        pass
-    return outgoing.read()
+from measuring import anonymous_kib, client_hello, round_trips  # noqa: E402
 
 
 class Strangers:
@@ -111,32 +96,11 @@ class Strangers:
             return
 
 
-def round_trips(port, seconds):
-    """Sorted, in milliseconds."""
-    connection = RawConnection(f"127.0.0.1:{port}")
-    connection.declare_queue("half-open", durable=False)
-    connection.confirm_select()
-    connection.consume("half-open", no_ack=True)
-    message = publish_bytes("", "half-open", b"x" * 24, persistent=False)
-    times = []
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        began = time.perf_counter()
-        connection.send(message)
-        # The confirm and the delivery's method, header and body.
-        for _ in range(4):
-            connection.read_frame()
-        times.append((time.perf_counter() - began) * 1000)
-    connection.close()
-    return sorted(times)
-
-
 def report(name, times, broker, more=""):
-    memory = Path(f"/proc/{broker.process.pid}/status").read_text()
-    anonymous = int(memory.split("RssAnon:")[1].split()[0]) / 1024
+    times = sorted(times)
     print(f"{name:34} {len(times):7} round trips, p50 {times[len(times) // 2]:.3f} ms, "
           f"p99 {times[len(times) * 99 // 100]:.3f} ms, p99.9 {times[len(times) * 999 // 1000]:.3f} ms, "
-          f"max {times[-1]:.1f} ms, {anonymous:.0f} MiB {more}", flush=True)
+          f"max {times[-1]:.1f} ms, {anonymous_kib(broker) / 1024:.0f} MiB {more}", flush=True)
 
 
 def main():

@@ -36,12 +36,8 @@ os.environ["LEVERET"] = OPTIONS.binary
 
 import certificates  # noqa: E402
 from leveret_broker import Broker  # noqa: E402
+from measuring import anonymous_kib  # noqa: E402
 from raw_amqp import RawConnection, publish_bytes  # noqa: E402
-
-
-def anonymous_kib(broker):
-    memory = Path(f"/proc/{broker.process.pid}/status").read_text()
-    return int(memory.split("RssAnon:")[1].split()[0])
 
 
 def settled_kib(broker):

@@ -16,7 +16,6 @@ import random
 import resource
 import selectors
 import socket
-import ssl
 import sys
 import tempfile
 import time
@@ -50,7 +49,7 @@ os.environ["LEVERET"] = OPTIONS.binary
 import certificates  # noqa: E402
 from leveret_broker import Broker, die_with_parent  # noqa: E402
 from management_api import basic  # noqa: E402
-from raw_amqp import RawConnection, publish_bytes  # noqa: E402
+from measuring import anonymous_kib, client_hello, round_trips, timed  # noqa: E402
 
 
 class Strangers:
@@ -77,20 +76,6 @@ class Strangers:
         if self.pid:
             os.kill(self.pid, 9)
             os.waitpid(self.pid, 0)
-
-
-def client_hello():
-    """What a TLS client says first."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    outgoing = ssl.MemoryBIO()
-    client = context.wrap_bio(ssl.MemoryBIO(), outgoing)
-    try:
-        client.do_handshake()
-    except ssl.SSLWantReadError:
-        pass
-    return outgoing.read()
 
 
 def drip(port, count, greeting, come):
@@ -141,17 +126,6 @@ def drip(port, count, greeting, come):
         time.sleep(max(0.0, 0.01 - (time.monotonic() - began)))
 
 
-def timed(step, seconds):
-    """Milliseconds of each."""
-    times = []
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        began = time.perf_counter()
-        step()
-        times.append((time.perf_counter() - began) * 1000)
-    return times
-
-
 def overview(connection):
     connection.request("GET", "/api/overview", headers={"Authorization": basic("guest", "guest")})
     answer = connection.getresponse()
@@ -182,24 +156,6 @@ def requests_on_new(port, seconds):
         connection.close()
 
     return timed(step, seconds)
-
-
-def round_trips(port, seconds):
-    connection = RawConnection(f"127.0.0.1:{port}")
-    connection.declare_queue("slow-http", durable=False)
-    connection.confirm_select()
-    connection.consume("slow-http", no_ack=True)
-    message = publish_bytes("", "slow-http", b"x" * 24, persistent=False)
-
-    def step():
-        connection.send(message)
-        # The confirm and the delivery's method, header and body.
-        for _ in range(4):
-            connection.read_frame()
-
-    times = timed(step, seconds)
-    connection.close()
-    return times
 
 
 def quantile(times, share):
@@ -241,8 +197,7 @@ def main():
                 print(f"{kind:26}{count:6} {'here  ' if at is broker else 'beside'}: "
                       f"p50 {p50:.3f} ms, p99 {middle:.3f} ms "
                       f"({', '.join(f'{one:.3f}' for one in p99)}){ratio}", flush=True)
-        memory = Path(f"/proc/{broker.process.pid}/status").read_text()
-        print(f"anonymous memory {int(memory.split('RssAnon:')[1].split()[0]) / 1024:.0f} MiB")
+        print(f"anonymous memory {anonymous_kib(broker) / 1024:.0f} MiB")
     finally:
         broker.stop()
         other.stop()

@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
-#include <limits>
 
 namespace lvt::broker {
 
@@ -26,8 +25,6 @@ constexpr Milliseconds kLookInterval{5};
 /// How long the core has to finish after that; a disk that takes longer is left with an unclean stop.
 constexpr Milliseconds kStopLimit{10'000};
 
-/// Bodies that have come in part may take one of so many parts of the memory watermark.
-constexpr std::uint64_t kBodyShare = 4;
 
 constexpr std::size_t kDefinitionsBytesMax = 256 * 1024 * 1024;
 
@@ -86,14 +83,6 @@ LaneOptions lane_options(const Config& config, LaneIndex index) {
     return options;
 }
 
-/// What the store needs on its volume to go on with what it has when publishers have been stopped.
-std::uint64_t disk_reserve(const Config& config) {
-    constexpr std::uint64_t kMost = 256 * 1024 * 1024;
-    if (config.data_dir.empty()) return 0;
-    const Result<Volume> volume = volume_of(config.data_dir);
-    return volume.has_value() ? std::min(volume->total_bytes / 8, kMost) : 0;
-}
-
 /// The configuration's name of the n-th listener: the n-th key with that prefix that was set.
 std::string listener_key(const Config& config, const std::string& prefix, std::size_t index) {
     std::vector<std::string> keys;
@@ -120,14 +109,15 @@ Result<void> Application::build() {
     const std::size_t lanes = std::max(1u, config.io_threads);
     Result<Budgets> budgets = measure_budgets(config);
     if (budgets.has_error()) return std::move(budgets).error();
+    budgets_ = std::move(*budgets);
     try {
-        core_ = std::make_unique<Core>(core_options(config, *budgets), lanes + 1, random_, log_);
+        core_ = std::make_unique<Core>(core_options(config, budgets_), lanes + 1, random_, log_);
         core_thread_ = std::make_unique<CoreThread>(
             *core_, clock_, [this](Error error) { fail(std::move(error)); });
         LVT_TRY(make_entrance());
         // Bound first: a port that is taken shall not cost a recovery.
         LVT_TRY(bind_listeners());
-        LVT_TRY(open_store(std::move(budgets->store)));
+        LVT_TRY(open_store());
         make_lanes();
         management_->open(
             *watch_,
@@ -143,10 +133,10 @@ Result<void> Application::build() {
     return {};
 }
 
-Result<void> Application::open_store(storage::StoreOptions options) {
+Result<void> Application::open_store() {
     storage::Lsn last;
     if (!options_.config.data_dir.empty()) {
-        store_ = make_durable_store(std::move(options), log_);
+        store_ = make_durable_store(budgets_.store, log_);
         core_thread_->set_store(*store_);
         const Result<storage::Lsn> found = store_->recover(core_->recovery());
         if (found.has_error()) return found.error();
@@ -222,7 +212,7 @@ void Application::make_lanes() {
     WatchLimits limits{
         config.memory_limit_bytes,
         config.disk_free_limit_bytes,
-        disk_reserve(config),
+        budgets_.disk_reserve_bytes,
         config.data_dir};
     watch_ = std::make_unique<ResourceWatch>(
         std::move(limits),
@@ -235,11 +225,8 @@ void Application::make_lanes() {
                 core_thread_->call([alarm](Core& core, Time now) { core.on_alarm(alarm, now); });
             },
             [this] { bodies_->look(); }});
-    const std::uint64_t body_bytes = config.memory_limit_bytes == 0
-                                         ? std::numeric_limits<std::uint64_t>::max()
-                                         : config.memory_limit_bytes / kBodyShare;
-    const std::uint64_t of_one = std::max(body_bytes, config.max_message_size);
-    bodies_ = std::make_unique<BodyBudget>(body_bytes, of_one, [this] {
+    const std::uint64_t of_one = std::max(budgets_.body_bytes_max, config.max_message_size);
+    bodies_ = std::make_unique<BodyBudget>(budgets_.body_bytes_max, of_one, [this] {
         for (const auto& lane : lanes_) lane->look_again();
     });
     for (LaneIndex i = 0; i < count; ++i) {

@@ -67,7 +67,7 @@ private:
     explicit Application(ApplicationOptions options);
 
     Result<void> build();
-    Result<void> open_store(storage::StoreOptions options);
+    Result<void> open_store();
     Result<void> make_entrance();
     Result<void> bind_listeners();
     Result<void> bind(const std::vector<ListenAddress>& addresses, bool tls);
@@ -89,6 +89,7 @@ private:
     void stop_gracefully();
 
     ApplicationOptions options_;
+    Budgets budgets_;
     LogSink& log_;
     SystemClock clock_;
     SystemRandom random_;

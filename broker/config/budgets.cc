@@ -1,6 +1,7 @@
 #include "broker/config/budgets.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace lvt::broker {
 
@@ -24,6 +25,10 @@ Budgets budgets_of(const Config& config, std::uint64_t volume_bytes) {
     budgets.unsynced_bytes_max = std::clamp(memory / 16, kMegabyte, 16 * kMegabyte);
     budgets.unacked_bytes_max = static_cast<std::uint64_t>(
         static_cast<double>(config.memory_limit_bytes) * config.unacked_memory_ratio);
+    budgets.body_bytes_max = config.memory_limit_bytes > 0
+                                 ? config.memory_limit_bytes / 4
+                                 : std::numeric_limits<std::uint64_t>::max();
+    budgets.disk_reserve_bytes = std::min(volume_bytes / 8, 256 * kMegabyte);
     return budgets;
 }
 

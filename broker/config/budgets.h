@@ -9,6 +9,10 @@ namespace lvt::broker {
 struct Budgets {
     /// `dir` is the data directory.
     storage::StoreOptions store;
+    /// Of bodies that have come in part, over all connections. Bytes.
+    std::uint64_t body_bytes_max = 0;
+    /// What the store needs on its volume to go on with what it has when publishers have been stopped. Bytes.
+    std::uint64_t disk_reserve_bytes = 0;
     // Of CoreOptions. Bytes.
 
     /// Ready messages in memory before they are paged out.

@@ -124,18 +124,12 @@ void Lane::receive_effects() {
 void Lane::resume_reading() {
     loop_->post([this] {
         out_of_credit_ = false;
-        for (const auto& driver : drivers_)
-            if (driver) touch(*driver);
-        end_of_turn(clock_.now());
+        touch_all();
     });
 }
 
 void Lane::look_again() {
-    loop_->post([this] {
-        for (const auto& driver : drivers_)
-            if (driver) touch(*driver);
-        end_of_turn(clock_.now());
-    });
+    loop_->post([this] { touch_all(); });
 }
 
 void Lane::drop_connections() {
@@ -158,6 +152,12 @@ void Lane::close_all() {
 void Lane::touch(ConnectionDriver& driver) {
     if (std::exchange(driver.touched, true)) return;
     touched_.push_back(&driver);
+}
+
+void Lane::touch_all() {
+    for (const auto& driver : drivers_)
+        if (driver) touch(*driver);
+    end_of_turn(clock_.now());
 }
 
 void Lane::end_of_turn(Time now) {

@@ -98,6 +98,8 @@ public:
     void touch(ConnectionDriver& driver);
 
 private:
+    void touch_all();
+
     struct Deadline {
         Milliseconds at;
         std::uint32_t slot;

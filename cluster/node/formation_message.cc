@@ -20,8 +20,6 @@ enum class Type : std::uint8_t {
     join_answer = 8,
 };
 
-void fail(ByteReader& in) { (void)in.view(in.rest().size() + 1); }
-
 struct Writer {
     ByteWriter& out;
 

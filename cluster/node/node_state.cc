@@ -12,9 +12,9 @@ namespace {
 
 constexpr std::uint8_t kVersion = 1;
 
-void fail(ByteReader& in) { (void)in.view(in.rest().size() + 1); }
-
 }  // namespace
+
+void fail(ByteReader& in) { (void)in.view(in.rest().size() + 1); }
 
 std::string to_text(NodeId id) { return fmt::format("{:016x}", id.value()); }
 std::string to_text(ClusterId id) { return fmt::format("{:016x}", id.value()); }

@@ -53,6 +53,7 @@ void write_charter(ByteWriter& out, const std::optional<Charter>& charter);
 void write_ballot(ByteWriter& out, const Ballot& ballot);
 void write_terms(ByteWriter& out, const Terms& terms);
 // What makes no sense leaves the reader failed.
+void fail(ByteReader& in);
 [[nodiscard]] Peer read_peer(ByteReader& in);
 [[nodiscard]] std::vector<Peer> read_peers(ByteReader& in);
 [[nodiscard]] std::optional<Charter> read_charter(ByteReader& in);

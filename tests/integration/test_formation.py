@@ -24,10 +24,14 @@ class FormationTest(unittest.TestCase):
         self.addCleanup(out.close)
         return out
 
-    def test_three_blank_nodes_are_one_cluster(self):
+    def three_nodes(self):
+        """That have formed a cluster, and its id."""
         cluster = self.cluster(3, hint=3)
         cluster.start()
-        cluster.await_members(3)
+        return cluster, cluster.await_members(3)
+
+    def test_three_blank_nodes_are_one_cluster(self):
+        cluster, _ = self.three_nodes()
         self.assertEqual([0, 0, 0], cluster.stop())
 
     def test_five_blank_nodes_are_one_cluster_without_a_hint(self):
@@ -86,9 +90,7 @@ class FormationTest(unittest.TestCase):
         cluster.await_members(3)
 
     def test_a_member_at_a_new_port_finds_its_cluster(self):
-        cluster = self.cluster(3, hint=3)
-        cluster.start()
-        found = cluster.await_members(3)
+        cluster, found = self.three_nodes()
         moved = cluster.nodes[2]
         moved.stop()
         new_port = PortHolder()
@@ -98,17 +100,13 @@ class FormationTest(unittest.TestCase):
         moved.await_log("this node belongs to cluster " + found)
 
     def test_all_of_them_restart_after_a_kill(self):
-        cluster = self.cluster(3, hint=3)
-        cluster.start()
-        found = cluster.await_members(3)
+        cluster, found = self.three_nodes()
         cluster.kill()
         cluster.start()
         self.assertEqual(found, cluster.await_members(3))
 
     def test_a_wiped_node_comes_back_as_another_one(self):
-        cluster = self.cluster(3, hint=3)
-        cluster.start()
-        found = cluster.await_members(3)
+        cluster, found = self.three_nodes()
         wiped = cluster.nodes[2]
         wiped.stop()
         wiped.wipe()
@@ -117,9 +115,7 @@ class FormationTest(unittest.TestCase):
         self.assertEqual(found, cluster.await_members(4, running=3))
 
     def test_a_member_without_its_log_does_not_vote_again(self):
-        cluster = self.cluster(3, hint=3)
-        cluster.start()
-        found = cluster.await_members(3)
+        cluster, found = self.three_nodes()
         robbed = cluster.nodes[2]
         robbed.stop()
         (robbed.data / "cluster" / "log").unlink()
