@@ -1,15 +1,14 @@
 #include "broker/app/admin_control.h"
 
-#include "broker/management/definitions.h"
-#include "broker/management/table_json.h"
 #include "broker/auth/password_hash.h"
 #include "broker/core/topology.h"
-
-#include <fmt/format.h>
+#include "broker/management/definitions.h"
+#include "broker/management/table_json.h"
 
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <fmt/format.h>
 
 namespace lvt::broker {
 
@@ -115,6 +114,8 @@ void AdminControl::send(
                     fmt::format("User \"{}\" already exists", name), kExists));
             case AdminOutcome::not_found:
                 return done(ControlAnswer::refusal("Parameter does not exist", kFailed));
+            case AdminOutcome::unavailable:
+                return done(ControlAnswer::refusal(name, kFailed));
             default:
                 return done(ControlAnswer::refusal(
                     tone == Tone::users ? "Validation failed\n\n" + name + "\n" : name, kFailed));

@@ -14,6 +14,7 @@ namespace json = boost::json;
 // Exit codes of rabbitmqctl.
 constexpr int kUsage = 64;
 constexpr int kUnavailable = 69;
+constexpr int kUnavailable = 69;
 
 Bytes text(const json::object& args, std::string_view key) {
     const json::value* const value = args.if_contains(key);
@@ -35,6 +36,8 @@ ControlAnswer deleted(const AdminReply& reply) {
             return ControlAnswer::refusal("Queue is not empty", kUsage);
         case AdminOutcome::in_use:
             return ControlAnswer::refusal("Queue is in use", kUsage);
+        case AdminOutcome::unavailable:
+            return ControlAnswer::refusal(reply.text, kUnavailable);
         default:
             return ControlAnswer::refusal("Queue not found", kUsage);
     }

@@ -69,6 +69,7 @@ enum class AdminOutcome : std::uint8_t {
     invalid,
     in_use,
     not_empty,
+    unavailable,  // the cluster has no majority; it may still come about
 };
 
 struct AdminReply {

@@ -8,6 +8,7 @@ Core::Core(CoreOptions options, std::size_t lanes, Random& random, LogSink& log)
     : state_(std::make_unique<CoreState>(std::move(options), lanes, random, log)) {}
 Core::~Core() = default;
 
+void Core::set_node(ClusterNode node) { state_->set_node(node); }
 storage::RecoveryVisitor& Core::recovery() { return *state_; }
 Result<void> Core::finish_recovery(storage::Lsn last, Time now) {
     return state_->finish_recovery(last, now);
@@ -24,6 +25,15 @@ void Core::on_pages_settled(std::uint64_t bytes, Time) { state_->on_pages_settle
 void Core::on_want_snapshot(storage::Lsn, Time) { state_->on_want_snapshot(); }
 void Core::on_retired(storage::Lsn last, Time) { state_->on_retired(last); }
 void Core::on_alarm(AlarmState alarm, Time now) { state_->on_alarm(alarm, now); }
+void Core::on_committed(const std::vector<ClusterEntry>& entries, Time now) {
+    state_->on_committed(entries, now);
+}
+Result<void> Core::on_installed(ByteView state, Time now) {
+    return state_->on_installed(state, now);
+}
+ClusterState Core::cluster_state() const { return state_->cluster_state(); }
+void Core::on_leading(Time now) { state_->on_leading(now); }
+void Core::on_joined(Time now) { state_->on_joined(now); }
 void Core::on_timer(Time now) { state_->on_timer(now); }
 TurnOutput& Core::end_turn(Time now) { return state_->end_turn(now); }
 std::optional<Milliseconds> Core::next_deadline() const { return state_->next_deadline(); }
@@ -89,6 +99,7 @@ void CoreState::on_timer(Time now) {
     run_slow_start();
     run_queue_timers();
     nack_held_back();
+    give_up_proposals();
     if (sampler_.next() && *sampler_.next() <= now.monotonic) take_samples();
 }
 
@@ -124,6 +135,8 @@ std::optional<Milliseconds> CoreState::next_deadline() const {
         const Milliseconds queue = queue_timers_.begin()->first;
         deadline = deadline ? std::min(*deadline, queue) : queue;
     }
+    if (const auto proposals = proposals_deadline())
+        deadline = deadline ? std::min(*deadline, *proposals) : *proposals;
     if (next_nacks_) deadline = deadline ? std::min(*deadline, *next_nacks_) : *next_nacks_;
     if (const auto samples = sampler_.next()) {
         deadline = deadline ? std::min(*deadline, *samples) : *samples;

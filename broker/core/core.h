@@ -5,6 +5,7 @@
 // end_turn(), whose output the driver carries out and clears.
 #pragma once
 
+#include "broker/core/cluster_entry.h"
 #include "broker/core/core_options.h"
 #include "broker/core/listing.h"
 #include "broker/core/stats_reading.h"
@@ -32,6 +33,9 @@ public:
     Core(const Core&) = delete;
     Core& operator=(const Core&) = delete;
 
+    /// Before recovery, where the broker belongs to a cluster.
+    void set_node(ClusterNode node);
+
     /// For DurableStore::recover(), before anything else, where CoreOptions::durable.
     storage::RecoveryVisitor& recovery();
     /// `last` as recover() answered. Makes the default virtual host and user on a blank start. Also needed without a store.
@@ -51,6 +55,20 @@ public:
     void on_retired(storage::Lsn last, Time now);
     void on_alarm(AlarmState alarm, Time now);
     AlarmState alarm() const;
+
+    // Topology that the nodes of a cluster share (core_cluster.cc). TurnOutput::proposals goes to the metadata group.
+
+    /// What the group has agreed on, in its order; what is in the state already is passed over.
+    void on_committed(const std::vector<ClusterEntry>& entries, Time now);
+    /// The group's state as another node gave it, in place of what is here. corrupt.
+    Result<void> on_installed(ByteView state, Time now);
+    /// As cluster_state() of another node gets it.
+    ClusterState cluster_state() const;
+    /// This node leads the group: it founds the cluster's state where nobody has.
+    void on_leading(Time now);
+    /// Its state is as new as the cluster's, for the first time: what its last process left behind is cleared away.
+    void on_joined(Time now);
+
     /// When next_deadline() has come; calls that are early do no harm.
     void on_timer(Time now);
 

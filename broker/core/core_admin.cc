@@ -83,6 +83,9 @@ public:
         return {};
     }
     Checked operator()(const PutGlobalParameter&) const { return {}; }
+    Checked operator()(const BeginSeed&) const { return {}; }
+    Checked operator()(const ForgetNode&) const { return {}; }
+    Checked operator()(const NoteApplied&) const { return {}; }
     Checked operator()(const DeleteGlobalParameter& c) const {
         if (topology_.global_parameters().contains(c.name)) return {};
         return gone(AdminOutcome::not_found, c.name);
@@ -146,11 +149,28 @@ void CoreState::answer_when_durable(AdminId id, AdminReply reply) {
 
 void CoreState::administer(AdminId id, ChangeDefinitions& request) {
     for (MetadataCommand& command : request.commands) {
+        auto* const put = std::get_if<PutQueue>(&command);
+        if (!put) continue;
+        put->uid = {};
+        put->exclusive = false;
+        put->home = node_.id;
+    }
+    if (clustered()) {
+        (void)propose(std::move(request), Proposal::AnswerAdmin{id, {}});
+        return;
+    }
+    answer_when_durable(id, define_all(request));
+}
+
+AdminReply CoreState::define_all(ChangeDefinitions& request) {
+    for (MetadataCommand& command : request.commands) {
+        // Another node was quicker to found the cluster.
+        if (std::holds_alternative<BeginSeed>(command) && topology_.applied().seeded) return {};
         if (auto refused = std::visit(Check(topology_, request.require), command))
-            return answer_when_durable(id, std::move(*refused));
+            return std::move(*refused);
         std::visit([&](auto& c) { define(c); }, command);
     }
-    answer_when_durable(id, {});
+    return {};
 }
 
 template <class Command>
@@ -168,7 +188,7 @@ void CoreState::define(DeleteVhost& command) {
             leave(*session);
         }
     }
-    while (!vhost->queues().empty()) delete_queue(*vhost->queues().begin()->second);
+    while (!vhost->queues().empty()) drop_queue(*vhost->queues().begin()->second);
     for (const auto& [name, exchange] : vhost->exchanges()) forget_delay_queue(*exchange);
     stats_.deleted_vhosts += vhost->stats;
     change(command, true);
@@ -205,17 +225,39 @@ void CoreState::define(DeleteExchange& command) {
 }
 
 void CoreState::define(PutQueue& command) {
-    if (topology_.find_vhost(command.vhost)->find_queue(command.name)) return;
-    command.uid = topology_.next_queue_uid();
-    command.exclusive = false;
-    ++stats_.queues_declared;
+    const VirtualHost& vhost = *topology_.find_vhost(command.vhost);
+    if (const Queue* const found = vhost.find_queue(command.name)) {
+        if (found->home != command.home) change(command, true);
+        return;
+    }
+    if (command.uid.value() == 0) command.uid = topology_.next_queue_uid();
+    change(command, command.durable && !command.exclusive);
+    Queue& queue = *topology_.find_queue(command.uid);
+    apply_settings(queue);
+    if (!is_here(queue)) return;
     ++stats_.queues_created;
-    change(command, command.durable);
+    if (!proposer_) ++stats_.queues_declared;
+    if (!queue.exclusive) return;
+    // Its connection may be gone by now.
+    if (!proposer_ || proposer_->closing) return delete_queue(queue);
+    queue.owner = proposer_;
+    proposer_->exclusive_queues.push_back(queue.uid);
 }
 
 void CoreState::define(DeleteQueue& command) {
     Queue* const queue = topology_.find_vhost(command.vhost)->find_queue(command.name);
-    if (queue) delete_queue(*queue);
+    if (queue && (command.uid.value() == 0 || command.uid == queue->uid)) drop_queue(*queue);
+}
+
+void CoreState::define(BeginSeed& command) { change(command, true); }
+
+void CoreState::define(ForgetNode& command) {
+    std::vector<Queue*> gone;
+    topology_.for_each_queue([&](Queue& queue) {
+        if (queue.home == command.node && !is_here(queue)) gone.push_back(&queue);
+    });
+    for (Queue* const queue : gone) drop_queue(*queue);
+    change(command, true);
 }
 
 void CoreState::define(PutBinding& command) {

@@ -51,7 +51,10 @@ void CoreState::perform(Perform& command) {
             done = AmqpError{ReplyCode::command_invalid, "unimplemented method"};
         if (done.has_error()) fail(*channel, caused_by<M>(std::move(done).error()));
     };
+    // It stays where it is, whoever comes to own it.
+    const auto outer = std::exchange(performing_, &command.method);
     std::visit(run, *command.method);
+    performing_ = outer;
 }
 
 Done CoreState::basic(ChannelState& channel, const amqp::ChannelFlow& method) {

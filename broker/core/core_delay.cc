@@ -8,7 +8,11 @@ namespace lvt::broker {
 
 void CoreState::make_delay_queue(const Exchange& exchange, const Bytes& vhost) {
     if (!exchange.delays || exchange.delay_queue) return;
-    change(PutDelayQueue{vhost, exchange.name(), topology_.next_queue_uid()}, exchange.durable);
+    // Of a cluster's nodes each has its own.
+    const storage::QueueUid uid =
+        clustered() ? storage::QueueUid(Topology::kPrivateQueueUid | random_.next())
+                    : topology_.next_queue_uid();
+    change(PutDelayQueue{vhost, exchange.name(), uid}, exchange.durable);
 }
 
 void CoreState::forget_delay_queue(const Exchange& exchange) {

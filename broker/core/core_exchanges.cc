@@ -50,16 +50,16 @@ Done CoreState::make_exchange(
     if (fed.has_error()) return fed;
     const Done valid = check_exchange_arguments(method);
     if (valid.has_error()) return valid;
-    change(
-        PutExchange{
-            vhost.name(),
-            name,
-            method.type,
-            method.durable,
-            method.auto_delete,
-            method.internal,
-            method.arguments},
-        method.durable);
+    PutExchange put{
+        vhost.name(),
+        name,
+        method.type,
+        method.durable,
+        method.auto_delete,
+        method.internal,
+        method.arguments};
+    if (clustered()) return wish(channel, std::move(put));
+    change(put, method.durable);
     if (method.durable) channel.last_ticket = commits_.ticket();
     if (method.no_wait) return {};
     if (method.durable)
@@ -99,6 +99,7 @@ Done CoreState::topology(ChannelState& channel, const amqp::ExchangeDelete& meth
             fmt::format("exchange '{}' in vhost '{}' in use", name, vhost.name())};
     }
     const bool durable = exchange && exchange->durable;
+    if (exchange && clustered()) return wish(channel, DeleteExchange{vhost.name(), name});
     if (exchange) change(DeleteExchange{vhost.name(), name}, durable);
     if (durable) channel.last_ticket = commits_.ticket();
     if (method.no_wait) return {};
@@ -142,25 +143,21 @@ Done CoreState::bind_or_unbind(ChannelState& channel, const BindingRequest& requ
     const bool bound = source->bindings().contains(key);
     if (!request.bind && !bound) return {};
     const Queue* const queue = destination.queue;
-    if (queue && queue->owner && queue->owner != &session) return locked(*queue);
+    if (queue && is_locked(*queue, session)) return locked(*queue);
     if (bound == request.bind) return {};
     if (request.bind) {
         const Done valid = source->check_binding(key);
         if (valid.has_error()) return valid;
     }
     const bool durable = binding_is_durable(*source, destination);
-    if (durable) channel.last_ticket = commits_.ticket();
-    const auto put = [&]<class Command>(Command command) { change(command, durable); };
+    const auto put = [&]<class Command>(Command command) -> Done {
+        if (clustered()) return wish(channel, std::move(command));
+        if (durable) channel.last_ticket = commits_.ticket();
+        change(command, durable);
+        return {};
+    };
     if (request.bind) {
-        put(PutBinding{
-            vhost.name(),
-            source->name(),
-            request.to_queue,
-            request.destination,
-            key.routing_key,
-            request.arguments});
-    } else {
-        put(DeleteBinding{
+        return put(PutBinding{
             vhost.name(),
             source->name(),
             request.to_queue,
@@ -168,7 +165,13 @@ Done CoreState::bind_or_unbind(ChannelState& channel, const BindingRequest& requ
             key.routing_key,
             request.arguments});
     }
-    return {};
+    return put(DeleteBinding{
+        vhost.name(),
+        source->name(),
+        request.to_queue,
+        request.destination,
+        key.routing_key,
+        request.arguments});
 }
 
 /// Answers at once, or when the change that was made is durable.
@@ -187,7 +190,7 @@ Done CoreState::bind_and_answer(
     ChannelState& channel, const BindingRequest& request, bool no_wait) {
     const std::uint64_t epoch = topology_.epoch();
     const Done done = bind_or_unbind(channel, request);
-    if (done.has_error()) return done;
+    if (done.has_error() || channel.waiting) return done;
     if (!no_wait) reply_to_change(channel, epoch, Ok{});
     return {};
 }

@@ -29,6 +29,12 @@ void CoreState::administer(AdminId id, RemoveQueue& request) {
     if (request.if_unused && !queue->machine.consumers().empty())
         return answer(id, {AdminOutcome::in_use, request.queue, 0});
     AdminReply reply{AdminOutcome::done, {}, queue->machine.ready()};
+    if (clustered()) {
+        ChangeDefinitions change;
+        change.commands.push_back(DeleteQueue{request.vhost, request.queue, queue->uid});
+        (void)propose(std::move(change), Proposal::AnswerAdmin{id, std::move(reply)});
+        return;
+    }
     const bool persistent = queue->persistent;
     delete_queue(*queue);
     if (persistent) return answer_when_durable(id, std::move(reply));

@@ -1,6 +1,7 @@
 // What the core is told when it starts.
 #pragma once
 
+#include "cluster/raft/types.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/clock.h"
 
@@ -17,6 +18,14 @@ struct AlarmState {
 
     bool any() const { return memory || disk; }
     bool operator==(const AlarmState&) const = default;
+};
+
+/// One node of a cluster, in one of its processes.
+struct ClusterNode {
+    /// 0: the broker belongs to no cluster.
+    cluster::NodeId id;
+    /// Counts the processes it has been, from 1.
+    std::uint64_t starts = 0;
 };
 
 struct CoreOptions {

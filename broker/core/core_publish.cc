@@ -98,6 +98,8 @@ void CoreState::keep_for_quorum(const Route& route, Message& message) {
 
 /// False where the queue has no room and says so.
 bool CoreState::offer(Queue& queue, MessagePtr&& message) {
+    if (!is_here(queue)) [[unlikely]]
+        return false;
     if (queue.refuses_when_full && refuses(queue, *message)) [[unlikely]] {
         const bool dead_letters = queue.settings.overflow == Overflow::reject_publish_dlx &&
                                   queue.settings.dead_letter_exchange;

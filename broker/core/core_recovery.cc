@@ -1,5 +1,4 @@
 // What the store tells at start, what it is told while it retires, and what a clean stop leaves behind.
-#include "broker/auth/password_hash.h"
 #include "broker/core/core_state.h"
 #include "broker/core/message_codec.h"
 #include "protocol/base/byte_writer.h"
@@ -208,7 +207,15 @@ Result<void> CoreState::finish_recovery(Lsn last, Time now) {
     apply_changed_policies();
     topology_.for_each_queue([&](Queue& queue) { restore_queue(queue); });
     recovered_.clear();
-    if (topology_.vhosts().empty() && !options_.default_vhost.empty()) make_defaults();
+    if (!clustered() && topology_.applied().index > 0) {
+        return Error{
+            ErrorKind::invalid,
+            "cluster.listener: the data directory belongs to a node of a cluster; the key must be "
+            "set"};
+    }
+    if (!clustered() && topology_.vhosts().empty() && !options_.default_vhost.empty()) {
+        for (const MetadataCommand& command : default_commands()) change(command, true);
+    }
     topology_.for_each_queue([&](Queue& queue) { apply_settings(queue); });
     // A crash may have come between an exchange and its delay queue.
     for (const auto& [vhost_name, vhost] : topology_.vhosts()) {
@@ -268,20 +275,6 @@ void CoreState::restore_counts(
                       disk.recovered_delivered.contains(entry.seq);
 }
 
-void CoreState::make_defaults() {
-    const CoreOptions& o = options_;
-    change(PutVhost{o.default_vhost}, true);
-    change(DescribeVhost{o.default_vhost, "Default virtual host", {}, {}}, true);
-    change(
-        PutUser{
-            o.default_user, hash_password(o.default_pass, random_.bytes(4)), o.default_user_tags},
-        true);
-    change(
-        PutPermissions{
-            o.default_user, o.default_vhost, o.default_configure, o.default_write, o.default_read},
-        true);
-}
-
 std::unique_ptr<storage::StateSnapshot> CoreState::make_snapshot(Lsn as_of) const {
     auto snapshot = std::make_unique<storage::StateSnapshot>();
     snapshot->as_of = as_of;
@@ -289,11 +282,12 @@ std::unique_ptr<storage::StateSnapshot> CoreState::make_snapshot(Lsn as_of) cons
     out.u8(kMetadataFormat);
     out.u64(commits_.metadata_version());
     out.u64(topology_.next_queue_uid().value() - 1);
-    for (const MetadataCommand& command : topology_.durable_commands()) {
+    for (const MetadataCommand& command :
+         clustered() ? topology_.cluster_commands() : topology_.durable_commands()) {
         out.long_string(encode_metadata(command));
     }
     topology_.for_each_queue([&](const Queue& queue) {
-        if (!queue.persistent) return;
+        if (!queue.persistent || !is_here(queue)) return;
         const QueueDurability& disk = queue.disk;
         const QueueSettings& queue_settings = queue.settings;
         storage::QueueState state;
@@ -327,7 +321,7 @@ void CoreState::write_clean_stop() {
         return;
     }
     topology_.for_each_queue([&](const Queue& queue) {
-        if (!queue.persistent) return;
+        if (!queue.persistent || !is_here(queue)) return;
         const QueueDurability& disk = queue.disk;
         SeqSet delivered;
         const ColdRange& cold = queue.machine.cold();

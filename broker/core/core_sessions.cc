@@ -176,6 +176,7 @@ void CoreState::perform(CloseSession& command) {
         effects(lane_).push_back(SessionClosed{command.session});
         return;
     }
+    if (after_proposals(*session, command)) return;
     std::vector<ChannelId> ids;
     for (const auto& [id, channel] : session->channels) ids.push_back(id);
     for (const ChannelId id : ids) drain_deferred(*session, id);
@@ -192,6 +193,9 @@ void CoreState::perform(CloseSession& command) {
     for (const storage::QueueUid uid : std::exchange(session->exclusive_queues, {})) {
         if (Queue* const queue = topology_.find_queue(uid)) delete_queue(*queue);
     }
+    // They are gone when it is: another connection may declare them again.
+    CloseSession again{command.session, {}};
+    if (after_proposals(*session, again)) return;
     finish_session(*session, ticket);
 }
 

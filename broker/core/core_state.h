@@ -16,12 +16,15 @@
 //   core_exchanges.cc  exchange.* and bindings
 //   core_topology.cc   queue.*, rights
 //   core_admin.cc      what administrators ask
+//   core_cluster.cc    topology that the nodes of a cluster share
+//   core_install.cc    ... and that comes as a whole
 //   core_limits.cc     limits of virtual hosts and users, topic permissions
 //   core_operate.cc    what operators ask
 //   core_stats.cc      what is counted
 //   core_recovery.cc   what the store tells at start, snapshots, clean stop
 #pragma once
 
+#include "broker/core/cluster_proposal.h"
 #include "broker/core/commit_builder.h"
 #include "broker/core/core.h"
 #include "broker/core/session_state.h"
@@ -61,6 +64,14 @@ public:
 
     // core_admin.cc
     void administer(AdminId id, AdminRequest& request, Time now);
+
+    // core_cluster.cc
+    void set_node(ClusterNode node) { node_ = node; }
+    void on_committed(const std::vector<ClusterEntry>& entries, Time now);
+    ClusterState cluster_state() const;
+    void on_leading(Time now);
+    void on_joined(Time now);
+    Result<void> on_installed(ByteView state, Time now);  // core_install.cc
 
     // core_recovery.cc
     Result<void> on_snapshot(storage::StateSnapshot snapshot) override;
@@ -346,9 +357,11 @@ private:
     amqp::AmqpResult<Bytes> resolve_queue_name(ChannelState& channel, ByteView name) const;
     enum class Right { configure, write, read };
     Done check_right(const SessionState& session, Right right, ByteView kind, ByteView name) const;
-    /// Applies it, and puts it into the journal where `durable`. Auto-delete exchanges that it orphans go too.
+    /// Applies it, and puts it into the journal where `durable`, or where it is a cluster's. Auto-delete exchanges that it orphans go too.
     void change(const MetadataCommand& command, bool durable);
+    /// Or has the cluster delete it.
     void delete_queue(Queue& queue);
+    void drop_queue(Queue& queue);
     /// It is about to go: no commit and no timer is to find it.
     void forget(const Queue& queue);
     std::uint64_t purge(Queue& queue);
@@ -356,6 +369,8 @@ private:
     // core_admin.cc: one overload for each AdminRequest; each ends in answer() or answer_when_durable()
     void administer(AdminId id, ChangeDefinitions& request);
     void answer(AdminId id, AdminReply reply);
+    /// What a cluster's nodes do alike.
+    AdminReply define_all(ChangeDefinitions& request);
     /// Carries out a part of ChangeDefinitions that was found sound.
     template <class Command>
     void define(Command& command);
@@ -367,6 +382,8 @@ private:
     void define(PutQueue& command);
     void define(DeleteQueue& command);
     void define(PutBinding& command);
+    void define(BeginSeed& command);
+    void define(ForgetNode& command);
     /// connection.close with 320 CONNECTION_FORCED and this reason.
     void force_close(SessionState& session, Bytes reason);
     void apply_changed_policies();
@@ -380,6 +397,35 @@ private:
     void administer(AdminId id, SetTracing& request);
     /// What its consumers are to have has been handed out. Null: there is none.
     Queue* queue_to_operate(ByteView vhost, ByteView name);
+
+    // core_cluster.cc
+    bool clustered() const { return node_.id.value() != 0; }
+    /// Its messages are.
+    bool is_here(const Queue& queue) const {
+        return queue.home.value() == 0 || queue.home == node_.id;
+    }
+    /// Exclusive queues are locked to all but one connection.
+    static bool is_locked(const Queue& queue, const SessionState& session) {
+        return queue.exclusive && queue.owner != &session;
+    }
+    /// Answers the number of the last proposal that it takes.
+    std::uint64_t propose(ChangeDefinitions request, Proposal::Action action);
+    /// The method under way needs this change: its channel pauses, and when all nodes have it, is given `answer`, or the method is carried
+    /// out once more.
+    Done wish(
+        ChannelState& channel, MetadataCommand command,
+        std::unique_ptr<amqp::Method> answer = nullptr);
+    void apply_entry(const ClusterEntry& entry);
+    void finish(Proposal& proposal, AdminReply outcome);
+    void run_again(Proposal::RunAgain& again);
+    void settle_proposals();
+    void give_up_proposals();
+    std::optional<Milliseconds> proposals_deadline() const;
+    /// True where the command was put aside until what its connection has proposed is done.
+    bool after_proposals(SessionState& session, CloseSession& command);
+    void run_closes();
+    std::vector<MetadataCommand> default_commands();
+
     // core_limits.cc
     /// Open connections of the virtual host, or where it is null of the user.
     std::uint64_t count_sessions(const VirtualHost* vhost, ByteView user) const;
@@ -412,9 +458,9 @@ private:
     void restore_counts(
         const Queue& queue, const storage::MessageHeader& header, QueuedMessage& entry) const;
     void write_clean_stop();
-    void make_defaults();
 
     CoreOptions options_;
+    ClusterNode node_;
     Random& random_;
     LogSink& log_;
     Time now_;
@@ -467,6 +513,19 @@ private:
     std::uint64_t unwritten_page_bytes_ = 0;
     /// Of durable queues, since the store was asked to retire early.
     std::uint64_t paged_persistent_bytes_ = 0;
+    // In a cluster.
+    std::uint64_t last_proposal_ = 0;
+    /// What was proposed and has not come back; numbers without gaps.
+    std::deque<Proposal> proposals_;
+    std::vector<DeferredClose> closes_;
+    bool seed_proposed_ = false;
+    /// The method that is being carried out; null: none is.
+    std::unique_ptr<amqp::Method>* performing_ = nullptr;
+    /// ... for the second time, after what it had proposed.
+    bool running_again_ = false;
+    /// Whose proposal is being applied; null: another node's, or nobody's.
+    SessionState* proposer_ = nullptr;
+
     bool snapshot_wanted_ = false;
     bool stopping_ = false;
     std::optional<Ticket> stop_ticket_;

@@ -48,7 +48,8 @@ amqp::AmqpResult<Queue*> CoreState::accessible_queue(ChannelState& channel, Byte
     VirtualHost& vhost = *channel.session->vhost;
     Queue* const queue = vhost.find_queue(name);
     if (!queue) return not_found("queue", name, vhost);
-    if (queue->owner && queue->owner != channel.session) return locked(*queue);
+    if (is_locked(*queue, *channel.session)) return locked(*queue);
+    if (!is_here(*queue)) return home_is_down(*queue, fmt::format("{:016x}", queue->home.value()));
     // What its consumers are to have is handed out first, so that counts and gets see the rest.
     if (queue->listed_to_run || queue->keeps_house) run_queue(*queue);
     return queue;
@@ -69,7 +70,7 @@ void CoreState::change(const MetadataCommand& command, bool durable) {
     std::vector<Bytes> orphaned;
     const auto applied = topology_.apply(command, &orphaned);
     ASSERT(applied.has_value());
-    if (durable && commits_.enabled()) commits_.add_metadata(command);
+    if ((durable || clustered()) && commits_.enabled()) commits_.add_metadata(command);
     if (const auto* const made = std::get_if<PutExchange>(&command)) {
         make_delay_queue(
             *topology_.find_vhost(made->vhost)->find_exchange(made->name), made->vhost);
@@ -120,7 +121,7 @@ Done CoreState::topology(ChannelState& channel, const amqp::QueueDeclare& method
         if (!method.no_wait) reply(channel, declare_ok(**found));
         return {};
     }
-    if (name.starts_with("amq.")) return reserved_name("queue", name);
+    if (name.starts_with("amq.") && !running_again_) return reserved_name("queue", name);
     if (name.empty()) name = "amq.gen-" + random_.name();
     const Done right = check_right(session, Right::configure, "queue", name);
     if (right.has_error()) return right;
@@ -128,7 +129,7 @@ Done CoreState::topology(ChannelState& channel, const amqp::QueueDeclare& method
     const amqp::QueueDeclare declare =
         with_default_type(method, topology_.definitions(vhost.name()));
     if (!queue) return make_queue(channel, declare, std::move(name));
-    if (queue->owner && queue->owner != &session) return locked(*queue);
+    if (is_locked(*queue, session)) return locked(*queue);
     if (queue->exclusive != method.exclusive) return locked(*queue);
     const Done same = check_equivalent(*queue, declare, vhost.name());
     if (same.has_error()) return same;
@@ -151,6 +152,21 @@ Done CoreState::make_queue(ChannelState& channel, const amqp::QueueDeclare& meth
     if (fed.has_error()) return fed;
     const Done valid = check_queue_arguments(method, name, vhost.name());
     if (valid.has_error()) return valid;
+    if (clustered()) {
+        // The name may have been made up just now.
+        std::get<amqp::QueueDeclare>(**performing_).queue = name;
+        return wish(
+            channel,
+            PutQueue{
+                vhost.name(),
+                std::move(name),
+                {},
+                method.durable,
+                method.auto_delete,
+                method.exclusive,
+                method.arguments,
+                node_.id});
+    }
     const storage::QueueUid uid = topology_.next_queue_uid();
     const bool persistent = method.durable && !method.exclusive;
     ++stats_.queues_declared;
@@ -163,7 +179,8 @@ Done CoreState::make_queue(ChannelState& channel, const amqp::QueueDeclare& meth
             method.durable,
             method.auto_delete,
             method.exclusive,
-            method.arguments},
+            method.arguments,
+            {}},
         persistent);
     Queue& queue = *topology_.find_queue(uid);
     apply_settings(queue);
@@ -235,7 +252,7 @@ Done CoreState::topology(ChannelState& channel, const amqp::QueueDelete& method)
         if (!method.no_wait) reply(channel, amqp::QueueDeleteOk{0});
         return {};
     }
-    if (queue->owner && queue->owner != &session) return locked(*queue);
+    if (is_locked(*queue, session)) return locked(*queue);
     if (queue->settings.type == QueueType::quorum && (method.if_empty || method.if_unused)) {
         return AmqpError{
             ReplyCode::not_implemented,
@@ -255,6 +272,13 @@ Done CoreState::topology(ChannelState& channel, const amqp::QueueDelete& method)
     if (method.if_empty && queue->machine.ready() > 0) return refuse("not empty");
     // The answer first: the end of its own consumers reaches the channel after it.
     const auto count = static_cast<std::uint32_t>(queue->machine.ready());
+    if (clustered()) {
+        std::unique_ptr<amqp::Method> answer;
+        if (!method.no_wait) answer = std::make_unique<amqp::Method>(amqp::QueueDeleteOk{count});
+        queue->going = true;
+        return wish(
+            channel, DeleteQueue{session.vhost->name(), stripped, queue->uid}, std::move(answer));
+    }
     if (queue->persistent) channel.last_ticket = commits_.ticket();
     if (!method.no_wait && queue->persistent)
         reply_when_durable(channel, amqp::QueueDeleteOk{count});
@@ -271,6 +295,15 @@ void CoreState::forget(const Queue& queue) {
 }
 
 void CoreState::delete_queue(Queue& queue) {
+    if (!clustered()) return drop_queue(queue);
+    if (std::exchange(queue.going, true)) return;
+    ChangeDefinitions request;
+    request.commands.push_back(DeleteQueue{queue.vhost->name(), queue.name, queue.uid});
+    const std::uint64_t number = propose(std::move(request), Proposal::Nothing{});
+    if (queue.owner) queue.owner->last_proposal = number;
+}
+
+void CoreState::drop_queue(Queue& queue) {
     const std::vector<Consumer*> consumers = queue.machine.consumers();
     for (Consumer* const consumer : consumers) {
         ChannelState& channel = *consumer->channel;
@@ -287,7 +320,7 @@ void CoreState::delete_queue(Queue& queue) {
     const auto waiting = std::exchange(queue.waiting_gets, {});
     const Bytes vhost = queue.vhost->name();
     const Bytes name = queue.name;
-    change(DeleteQueue{vhost, name}, queue.persistent);
+    change(DeleteQueue{vhost, name, {}}, queue.persistent);
     for (const ChannelKey& key : waiting) {
         if (ChannelState* const channel = find_channel(key)) resume(*channel);
     }

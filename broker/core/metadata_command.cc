@@ -11,16 +11,29 @@ namespace lvt::broker {
 
 namespace {
 
-constexpr std::uint8_t kFormatVersion = 1;
+/// A command is written in the first version that knows all that it says.
+constexpr std::uint8_t kFormatVersionMax = 2;
+
+std::uint8_t version_of(const MetadataCommand& command) {
+    if (const auto* const put = std::get_if<PutQueue>(&command); put && put->home.value() != 0)
+        return 2;
+    const auto* const gone = std::get_if<DeleteQueue>(&command);
+    return gone && gone->uid.value() != 0 ? 2 : 1;
+}
 
 /// One archive writes and one reads the fields that `fields()` names, so both agree on their order.
 class Writer {
 public:
-    explicit Writer(Bytes& out) : out_(out) {}
+    Writer(Bytes& out, std::uint8_t version) : version(version), out_(out) {}
+    const std::uint8_t version;
     void operator()(const Bytes& value) { out_.long_string(value); }
     void operator()(const bool& value) { out_.u8(value); }
     void operator()(const std::int32_t& value) { out_.u32(static_cast<std::uint32_t>(value)); }
-    void operator()(const storage::QueueUid& value) { out_.u64(value.value()); }
+    void operator()(const std::uint64_t& value) { out_.u64(value); }
+    template <class Tag>
+    void operator()(const StrongId<Tag, std::uint64_t>& value) {
+        out_.u64(value.value());
+    }
     void operator()(const amqp::Table& value) { out_.long_string(value.bytes()); }
     void operator()(const std::vector<Bytes>& values) {
         out_.u32(static_cast<std::uint32_t>(values.size()));
@@ -33,11 +46,16 @@ private:
 
 class Reader {
 public:
-    explicit Reader(ByteReader& in) : in_(in) {}
+    Reader(ByteReader& in, std::uint8_t version) : version(version), in_(in) {}
+    const std::uint8_t version;
     void operator()(Bytes& value) { value = Bytes(in_.long_string()); }
     void operator()(bool& value) { value = in_.u8() != 0; }
     void operator()(std::int32_t& value) { value = static_cast<std::int32_t>(in_.u32()); }
-    void operator()(storage::QueueUid& value) { value = storage::QueueUid(in_.u64()); }
+    void operator()(std::uint64_t& value) { value = in_.u64(); }
+    template <class Tag>
+    void operator()(StrongId<Tag, std::uint64_t>& value) {
+        value = StrongId<Tag, std::uint64_t>(in_.u64());
+    }
     void operator()(amqp::Table& value) {
         auto table = amqp::Table::decode(in_.long_string());
         if (table.has_value())
@@ -76,6 +94,14 @@ void fields(Command& c, Archive& archive) {
     } else if constexpr (std::is_same_v<T, PutQueue>) {
         archive(c.vhost), archive(c.name), archive(c.uid), archive(c.durable);
         archive(c.auto_delete), archive(c.exclusive), archive(c.arguments);
+        if (archive.version >= 2) archive(c.home);
+    } else if constexpr (std::is_same_v<T, DeleteQueue>) {
+        archive(c.vhost), archive(c.name);
+        if (archive.version >= 2) archive(c.uid);
+    } else if constexpr (std::is_same_v<T, NoteApplied>) {
+        archive(c.index), archive(c.origin), archive(c.starts), archive(c.number);
+    } else if constexpr (std::is_same_v<T, ForgetNode>) {
+        archive(c.node);
     } else if constexpr (std::is_same_v<T, PutBinding> || std::is_same_v<T, DeleteBinding>) {
         archive(c.vhost), archive(c.source), archive(c.to_queue), archive(c.destination);
         archive(c.routing_key), archive(c.arguments);
@@ -97,19 +123,19 @@ void fields(Command& c, Archive& archive) {
     } else if constexpr (std::is_same_v<T, PutDelayQueue>) {
         archive(c.vhost), archive(c.exchange), archive(c.uid);
     } else {
-        static_assert(std::is_same_v<T, DeleteExchange> || std::is_same_v<T, DeleteQueue>);
-        archive(c.vhost), archive(c.name);
+        static_assert(std::is_same_v<T, DeleteExchange> || std::is_same_v<T, BeginSeed>);
+        if constexpr (std::is_same_v<T, DeleteExchange>) archive(c.vhost), archive(c.name);
     }
 }
 
 template <std::size_t index = 0>
-Result<MetadataCommand> decode_as(std::size_t type, ByteReader& in) {
+Result<MetadataCommand> decode_as(std::size_t type, std::uint8_t version, ByteReader& in) {
     if constexpr (index == std::variant_size_v<MetadataCommand>) {
         return Error{ErrorKind::unsupported, fmt::format("metadata command type {}", type + 1)};
     } else {
-        if (type != index) return decode_as<index + 1>(type, in);
+        if (type != index) return decode_as<index + 1>(type, version, in);
         std::variant_alternative_t<index, MetadataCommand> command;
-        Reader archive(in);
+        Reader archive(in, version);
         fields(command, archive);
         if (!archive.ok() || !in.done()) {
             return Error{ErrorKind::corrupt, fmt::format("metadata command of type {}", type + 1)};
@@ -122,9 +148,10 @@ Result<MetadataCommand> decode_as(std::size_t type, ByteReader& in) {
 
 Bytes encode_metadata(const MetadataCommand& command) {
     Bytes out;
-    out.push_back(static_cast<char>(kFormatVersion));
+    const std::uint8_t version = version_of(command);
+    out.push_back(static_cast<char>(version));
     out.push_back(static_cast<char>(command.index() + 1));
-    Writer archive(out);
+    Writer archive(out, version);
     std::visit([&](const auto& c) { fields(c, archive); }, command);
     return out;
 }
@@ -134,11 +161,11 @@ Result<MetadataCommand> decode_metadata(ByteView bytes) {
     const std::uint8_t version = in.u8();
     const std::uint8_t type = in.u8();
     if (!in.ok()) return Error{ErrorKind::corrupt, "metadata command cut off"};
-    if (version != kFormatVersion) {
+    if (version == 0 || version > kFormatVersionMax) {
         return Error{
             ErrorKind::unsupported, fmt::format("metadata command of version {}", version)};
     }
-    return decode_as(std::size_t{type} - 1, in);
+    return decode_as(std::size_t{type} - 1, version, in);
 }
 
 }  // namespace lvt::broker

@@ -1,9 +1,10 @@
 // MetadataCommand: every change of topology, users and permissions (design rule 8). Serialised, versioned, applied by Topology::apply
 // alone; random names and hashes are put in by whoever proposes it.
 //
-//   u8 format version (1), u8 type, then the fields in order: strings with u32 length, bool and number big-endian
+//   u8 format version, u8 type, then the fields in order: strings with u32 length, bool and number big-endian
 #pragma once
 
+#include "cluster/raft/types.h"
 #include "protocol/amqp/table.h"
 #include "protocol/base/result.h"
 #include "storage/types.h"
@@ -61,10 +62,14 @@ struct PutQueue {
     bool auto_delete = false;
     bool exclusive = false;
     amqp::Table arguments;
+    /// The node that has its messages; 0: the broker belongs to no cluster. Since version 2.
+    cluster::NodeId home;
 };
 struct DeleteQueue {
     Bytes vhost;
     Bytes name;
+    /// Not another one of that name; 0: any. Since version 2.
+    storage::QueueUid uid;
 };
 struct PutBinding {
     Bytes vhost;
@@ -145,12 +150,28 @@ struct DeleteGlobalParameter {
     Bytes name;
 };
 
+// What the nodes of a cluster note beside it.
+
+/// The state holds the metadata group's log up to `index`, and of what `origin` proposed since its `starts`th start everything up to `number`.
+struct NoteApplied {
+    std::uint64_t index = 0;
+    cluster::NodeId origin;
+    std::uint64_t starts = 0;
+    std::uint64_t number = 0;
+};
+/// Begins what a new cluster starts with. Only the first one counts.
+struct BeginSeed {};
+/// It will not come back: what lived there alone goes.
+struct ForgetNode {
+    cluster::NodeId node;
+};
+
 /// The order of the alternatives is frozen on disk: type = index + 1.
 using MetadataCommand = std::variant<
     PutVhost, DeleteVhost, PutUser, DeleteUser, PutPermissions, DeletePermissions, PutExchange,
     DeleteExchange, PutQueue, DeleteQueue, PutBinding, DeleteBinding, PutPolicy, DeletePolicy,
     PutTopicPermissions, DeleteTopicPermissions, PutLimits, DescribeVhost, PutDelayQueue,
-    PutGlobalParameter, DeleteGlobalParameter>;
+    PutGlobalParameter, DeleteGlobalParameter, NoteApplied, BeginSeed, ForgetNode>;
 
 Bytes encode_metadata(const MetadataCommand& command);
 /// corrupt or unsupported where the bytes make no sense.

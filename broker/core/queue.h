@@ -7,6 +7,7 @@
 #include "broker/core/seq_set.h"
 #include "broker/core/stats_history.h"
 #include "broker/core/turn.h"
+#include "cluster/raft/types.h"
 #include "protocol/amqp/table.h"
 #include "storage/durable_store.h"
 
@@ -85,6 +86,9 @@ struct Queue {
     }
 
     storage::QueueUid uid;
+    /// The node that has its messages and consumers; 0: the broker belongs to no cluster. Elsewhere the queue is empty, and only its name,
+    /// arguments and bindings count.
+    cluster::NodeId home;
     VirtualHost* vhost = nullptr;
     Bytes name;
     /// Durable and not exclusive: the queue itself survives a restart.
@@ -112,6 +116,8 @@ struct Queue {
 
     /// Exclusive queues belong to a connection.
     SessionState* owner = nullptr;
+    /// The cluster was asked to delete it.
+    bool going = false;
     QueueMachine machine;
     QueueDurability disk;
     /// What clients have in hand: messages, and the octets of their bodies.

@@ -126,6 +126,8 @@ struct SessionState {
     /// kDeliveryWindowBytes.
     Credit delivery_credit{kDeliveryWindowBytes, 0, {}};
     std::vector<storage::QueueUid> exclusive_queues;
+    /// In a cluster: the number of the last change that it has asked for.
+    std::uint64_t last_proposal = 0;
 
     /// The connection.close of the client, or of the core, is under way.
     bool closing = false;

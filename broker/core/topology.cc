@@ -51,7 +51,7 @@ Queue* Topology::find_queue(storage::QueueUid uid) const {
 }
 
 void Topology::reserve_queue_uids(storage::QueueUid up_to) {
-    queue_uid_max_ = std::max(queue_uid_max_, up_to.value());
+    if (up_to.value() < kPrivateQueueUid) queue_uid_max_ = std::max(queue_uid_max_, up_to.value());
 }
 
 Result<void> Topology::apply_one(const PutVhost& command) {
@@ -166,9 +166,15 @@ Result<void> Topology::apply_one(const PutDelayQueue& command) {
 
 Result<void> Topology::apply_one(const PutQueue& command) {
     VirtualHost* const vhost = find_vhost(command.vhost);
-    if (!vhost || vhost->find_queue(command.name)) return {};
+    if (!vhost) return {};
+    if (Queue* const found = vhost->find_queue(command.name)) {
+        // It was there before its node founded the cluster.
+        if (found->home.value() == 0) found->home = command.home;
+        return {};
+    }
     auto queue = std::make_unique<Queue>(resident_bytes_, vhost->totals);
     queue->uid = command.uid;
+    queue->home = command.home;
     queue->vhost = vhost;
     queue->name = command.name;
     queue->durable = command.durable;
@@ -189,7 +195,7 @@ Result<void> Topology::apply_one(const PutQueue& command) {
 Result<void> Topology::apply_one(const DeleteQueue& command) {
     VirtualHost* const vhost = find_vhost(command.vhost);
     Queue* const queue = vhost ? vhost->find_queue(command.name) : nullptr;
-    if (!queue) return {};
+    if (!queue || (command.uid.value() != 0 && queue->uid != command.uid)) return {};
     drop_bindings_to(queue->bound_from, Destination{queue, nullptr});
     queues_by_uid_.erase(queue->uid);
     vhost->queues_.erase(vhost->queues_.find(command.name));
@@ -277,18 +283,44 @@ void Topology::note_orphan(const Exchange& exchange) {
     }
 }
 
-std::vector<MetadataCommand> Topology::durable_commands() const {
+Result<void> Topology::apply_one(const NoteApplied& command) {
+    applied_.index = std::max(applied_.index, command.index);
+    if (command.origin.value() != 0)
+        applied_.marks[command.origin] = {command.starts, command.number};
+    return {};
+}
+
+Result<void> Topology::apply_one(const BeginSeed&) {
+    applied_.seeded = true;
+    return {};
+}
+
+Result<void> Topology::apply_one(const ForgetNode& command) {
+    applied_.marks.erase(command.node);
+    return {};
+}
+
+std::vector<MetadataCommand> Topology::cluster_commands() const {
+    std::vector<MetadataCommand> out = commands(true);
+    if (applied_.seeded) out.push_back(BeginSeed{});
+    out.push_back(NoteApplied{applied_.index, {}, 0, 0});
+    for (const auto& [node, mark] : applied_.marks)
+        out.push_back(NoteApplied{applied_.index, node, mark.starts, mark.number});
+    return out;
+}
+
+std::vector<MetadataCommand> Topology::commands(bool all) const {
     std::vector<MetadataCommand> out;
     for (const auto& [vhost_name, vhost] : vhosts_) {
         out.push_back(PutVhost{vhost_name});
         append_definitions(vhost_name, out);
         for (const auto& [name, exchange] : vhost->exchanges()) {
-            if (!exchange->durable || exchange->predeclared) continue;
+            if (exchange->predeclared || !(exchange->durable || all)) continue;
             out.push_back(PutExchange{
                 vhost_name,
                 name,
                 exchange->type_name(),
-                true,
+                exchange->durable,
                 exchange->auto_delete,
                 exchange->internal,
                 exchange->arguments});
@@ -296,13 +328,20 @@ std::vector<MetadataCommand> Topology::durable_commands() const {
             out.push_back(PutDelayQueue{vhost_name, name, exchange->delay_queue->uid});
         }
         for (const auto& [name, queue] : vhost->queues()) {
-            if (!queue->persistent) continue;
+            if (!queue->persistent && !all) continue;
             out.push_back(PutQueue{
-                vhost_name, name, queue->uid, true, queue->auto_delete, false, queue->arguments});
+                vhost_name,
+                name,
+                queue->uid,
+                queue->durable,
+                queue->auto_delete,
+                queue->exclusive,
+                queue->arguments,
+                queue->home});
         }
         for (const auto& [name, exchange] : vhost->exchanges()) {
             for (const auto& [key, destination] : exchange->bindings()) {
-                if (!binding_is_durable(*exchange, destination)) continue;
+                if (!all && !binding_is_durable(*exchange, destination)) continue;
                 out.push_back(PutBinding{
                     vhost_name,
                     name,

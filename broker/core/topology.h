@@ -39,6 +39,18 @@ struct VhostDefinitions {
 /// invalid where one of them is no regular expression.
 Result<TopicPermissions> make_topic_permissions(const PutTopicPermissions& command);
 
+/// How much of the metadata group's log is in this state.
+struct AppliedLog {
+    std::uint64_t index = 0;
+    bool seeded = false;
+    struct Mark {
+        std::uint64_t starts = 0;
+        std::uint64_t number = 0;
+    };
+    /// Of each node's proposals.
+    std::map<cluster::NodeId, Mark> marks;
+};
+
 /// A pure function of its commands: the same ones give the same state. Commands about what does not exist are ignored, puts of what
 /// exists change what can change (users, permissions).
 class Topology {
@@ -70,6 +82,8 @@ public:
         return std::exchange(changed_queues_, {});
     }
 
+    const AppliedLog& applied() const { return applied_; }
+
     /// Calls visit(Queue&) for every queue, delay queues included, always in the same order.
     template <class Visit>
     void for_each_queue(Visit&& visit) const {
@@ -86,10 +100,14 @@ public:
     /// No queue ever had this uid.
     storage::QueueUid next_queue_uid() const { return storage::QueueUid(queue_uid_max_ + 1); }
     void reserve_queue_uids(storage::QueueUid up_to);
+    /// Above all others: of queues that no other node knows (delay queues of a cluster's nodes).
+    static constexpr std::uint64_t kPrivateQueueUid = std::uint64_t{1} << 63;
 
     /// Commands that make the part of it that survives a restart: exclusive queues, transient exchanges and queues and their bindings
     /// are left out.
-    std::vector<MetadataCommand> durable_commands() const;
+    std::vector<MetadataCommand> durable_commands() const { return commands(false); }
+    /// Commands that make all of it, the log's marks included.
+    std::vector<MetadataCommand> cluster_commands() const;
 
 private:
     Result<void> apply_one(const PutVhost& command);
@@ -115,6 +133,10 @@ private:
     Result<void> apply_one(const DescribeVhost& command);
     Result<void> apply_one(const PutGlobalParameter& command);
     Result<void> apply_one(const DeleteGlobalParameter& command);
+    Result<void> apply_one(const NoteApplied& command);
+    Result<void> apply_one(const BeginSeed& command);
+    Result<void> apply_one(const ForgetNode& command);
+    std::vector<MetadataCommand> commands(bool all) const;
     /// True where its merged definition has changed.
     bool refresh_policy(Queue& queue);
     void refresh_policy(Exchange& exchange, ByteView vhost);
@@ -130,6 +152,7 @@ private:
     std::map<Bytes, User, std::less<>> users_;
     std::map<Bytes, VhostDefinitions, std::less<>> vhost_definitions_;
     std::map<Bytes, Bytes, std::less<>> global_parameters_;
+    AppliedLog applied_;
     std::vector<storage::QueueUid> changed_queues_;
     std::unordered_map<storage::QueueUid, Queue*> queues_by_uid_;
     std::uint64_t epoch_ = 1;

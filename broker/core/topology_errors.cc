@@ -35,6 +35,17 @@ AmqpError locked(const Queue& queue) {
             queue.vhost->name())};
 }
 
+AmqpError home_is_down(const Queue& queue, ByteView home) {
+    return {
+        ReplyCode::not_found,
+        fmt::format(
+            "home node '{}' of {} queue '{}' in vhost '{}' is down or inaccessible",
+            home,
+            queue.durable ? "durable" : "non-durable",
+            queue.name,
+            queue.vhost->name())};
+}
+
 Bytes without_line_ends(ByteView name) {
     Bytes out(name);
     std::erase_if(out, [](char c) { return c == '\r' || c == '\n'; });

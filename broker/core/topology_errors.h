@@ -13,6 +13,9 @@ amqp::AmqpError default_exchange_refused();
 /// It belongs to another connection, or is not as exclusive as the client thinks.
 amqp::AmqpError locked(const Queue& queue);
 
+/// `home`: the node that has it.
+amqp::AmqpError home_is_down(const Queue& queue, ByteView home);
+
 /// RabbitMQ drops line ends from names where things are declared, bound and deleted, not where queues are read.
 Bytes without_line_ends(ByteView name);
 

@@ -47,16 +47,24 @@ using StoreRequest = std::variant<
     AppendRequest, ReadRequest, SnapshotRequest, RetireEarlyRequest, ReclaimRequest,
     WritePageRequest, TakePageRequest, DropPageRequest>;
 
+/// For the metadata group: it comes back to every node's Core::on_committed() once the cluster has agreed on it. Numbers have no gaps.
+struct ProposalRequest {
+    std::uint64_t number = 0;
+    Bytes command;
+};
+
 struct TurnOutput {
     /// One batch a lane, by LaneIndex.
     std::vector<EffectBatch> effects;
     std::vector<StoreRequest> store;
     std::vector<AdminAnswer> answers;
+    std::vector<ProposalRequest> proposals;
 
     void clear() {
         for (auto& batch : effects) batch.clear();
         store.clear();
         answers.clear();
+        proposals.clear();
     }
 };
 

@@ -189,6 +189,8 @@ void Call::administer(AdminRequest request, std::function<void(const AdminReply&
                     return self->bad_request("no_such_user");
                 case AdminOutcome::no_such_vhost:
                     return self->no_such_vhost();
+                case AdminOutcome::unavailable:
+                    return self->fail(503, "service_unavailable", reply.text);
                 default:
                     return self->bad_request(reply.text);
             }

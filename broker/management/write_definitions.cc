@@ -124,8 +124,8 @@ public:
         global_parameters_.push_back(
             json::object{{"name", text(c.name)}, {"value", json::parse(c.value, error)}});
     }
-    template <class Delete>
-    void operator()(const Delete&) {}
+    template <class Other>
+    void operator()(const Other&) {}
 
     json::object file(std::string_view version) {
         return {

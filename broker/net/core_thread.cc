@@ -1,9 +1,9 @@
 #include "broker/net/core_thread.h"
 
-#include <exception>
-
 #include "broker/net/lane.h"
 #include "protocol/base/assert.h"
+
+#include <exception>
 
 namespace lvt::broker {
 
@@ -149,6 +149,7 @@ void CoreThread::carry_out(Time now) {
     for (std::size_t i = 0; i < lanes_.size(); ++i)
         if (!output.effects[i].empty()) lanes_[i]->give(output.effects[i]);
     if (inner_lane_ && !output.effects.back().empty()) inner_lane_(output.effects.back());
+    if (!output.proposals.empty() && propose_) propose_(output.proposals);
     for (AdminAnswer& answer : output.answers) {
         loop_.post([done = std::move(asked_.extract(answer.id).mapped()),
                     reply = std::move(answer.reply)] { done(reply); });

@@ -2,6 +2,10 @@
 // and carries out what comes of them.
 #pragma once
 
+#include "broker/core/core.h"
+#include "broker/net/event_loop.h"
+#include "storage/durable_store.h"
+
 #include <atomic>
 #include <functional>
 #include <limits>
@@ -11,10 +15,6 @@
 #include <optional>
 #include <thread>
 #include <vector>
-
-#include "broker/core/core.h"
-#include "broker/net/event_loop.h"
-#include "storage/durable_store.h"
 
 namespace lvt::broker {
 
@@ -46,6 +46,10 @@ public:
     /// The lane behind all others, before start(): it has no sockets. `give` takes its effects on the core's thread, within a turn: it
     /// must not call the core.
     void set_inner_lane(std::function<void(EffectBatch&)> give) { inner_lane_ = std::move(give); }
+    /// Before start(): takes what the core proposes, on its thread.
+    void set_proposer(std::function<void(std::vector<ProposalRequest>&)> take) {
+        propose_ = std::move(take);
+    }
     /// Any thread: commands of the inner lane, a turn of their own.
     void submit_inner(CommandBatch batch);
     /// For DurableStore::start(). They post; after the loop has ended they do nothing.
@@ -78,9 +82,9 @@ private:
     struct Mailbox {
         std::mutex mutex;
         CommandBatch batch;
-        std::size_t batch_bytes = 0;    // read from sockets for `batch`
-        std::size_t unapplied = 0;      // ... and for what the core holds
-        bool waiting = false;           // the lane waits for credit
+        std::size_t batch_bytes = 0;  // read from sockets for `batch`
+        std::size_t unapplied = 0;    // ... and for what the core holds
+        bool waiting = false;         // the lane waits for credit
     };
     struct StoreMailbox {
         std::mutex mutex;
@@ -111,8 +115,10 @@ private:
     std::vector<Lane*> lanes_;
     Lane* inline_lane_ = nullptr;
     std::function<void(EffectBatch&)> inner_lane_;
+    std::function<void(std::vector<ProposalRequest>&)> propose_;
     std::vector<std::unique_ptr<Mailbox>> mailboxes_;
-    std::vector<CommandBatch> working_;  // by lane: swapped with the mailbox, so that both keep their memory
+    std::vector<CommandBatch>
+        working_;  // by lane: swapped with the mailbox, so that both keep their memory
     StoreMailbox store_mailbox_;
     std::uint64_t last_admin_id_ = 0;
     std::map<AdminId, std::function<void(AdminReply)>> asked_;  // requests without an answer yet

@@ -1,0 +1,27 @@
+// What the core and the cluster's metadata group hand each other.
+#pragma once
+
+#include "cluster/raft/types.h"
+#include "protocol/base/bytes.h"
+
+#include <cstdint>
+
+namespace lvt::broker {
+
+/// A proposal that came back from the group.
+struct ClusterEntry {
+    std::uint64_t index = 0;
+    /// Who proposed it, in which of its processes, and its ProposalRequest::number there.
+    cluster::NodeId origin;
+    std::uint64_t starts = 0;
+    std::uint64_t number = 0;
+    Bytes command;
+};
+
+/// All that the group's commands have made, up to `index`.
+struct ClusterState {
+    std::uint64_t index = 0;
+    Bytes bytes;
+};
+
+}  // namespace lvt::broker
