@@ -18,14 +18,6 @@ namespace lvt::broker {
 
 namespace {
 
-/// How long clients have to answer connection.close at a stop before their sockets are closed.
-constexpr Milliseconds kCloseGrace{500};
-/// How often stop_app looks whether they have gone.
-constexpr Milliseconds kLookInterval{5};
-/// How long the core has to finish after that; a disk that takes longer is left with an unclean stop.
-constexpr Milliseconds kStopLimit{10'000};
-
-
 constexpr std::size_t kDefinitionsBytesMax = 256 * 1024 * 1024;
 
 CoreOptions core_options(const Config& config, const Budgets& budgets) {
@@ -119,13 +111,18 @@ Result<void> Application::build() {
         LVT_TRY(bind_listeners());
         LVT_TRY(open_store());
         make_lanes();
+        if (cluster_) {
+            core_thread_->set_proposer([this](std::vector<ProposalRequest>& proposals) {
+                cluster_->propose(std::move(proposals));
+            });
+        }
         management_->open(
             *watch_,
             {[this] { return accepting_; },
              [this] { return prometheus_listener(); },
              [this] { return tls_ ? tls_->certificates() : std::vector<TlsCertificate>{}; }});
-        LVT_TRY(load_definitions());
         LVT_TRY(open_control());
+        if (!cluster_) LVT_TRY(load_definitions());
         run();
     } catch (const std::exception& failure) {
         return Error{ErrorKind::io, fmt::format("cannot start: {}", failure.what())};
@@ -138,11 +135,13 @@ Result<void> Application::open_store() {
     if (!options_.config.data_dir.empty()) {
         store_ = make_durable_store(budgets_.store, log_);
         core_thread_->set_store(*store_);
+        if (cluster_) core_->set_node(cluster_->node());
         const Result<storage::Lsn> found = store_->recover(core_->recovery());
         if (found.has_error()) return found.error();
         last = *found;
     }
     LVT_TRY(core_->finish_recovery(last, clock_.now()));
+    LVT_TRY(check_definitions());
     if (store_) LVT_TRY(store_->start(core_thread_->store_events()));
     return {};
 }
@@ -190,8 +189,13 @@ Result<void> Application::bind(const std::vector<ListenAddress>& addresses, bool
     const Config& config = options_.config;
     for (std::size_t i = 0; i < addresses.size(); ++i) {
         const ListenAddress& address = addresses[i];
+        // A node of a cluster serves clients when it is a member.
         const ListenerOptions options{
-            address.host, address.port, std::max(config.tcp.backlog, 1024), tls};
+            address.host,
+            address.port,
+            std::max(config.tcp.backlog, 1024),
+            tls,
+            ClusterServer::is_wanted(config)};
         Result<std::shared_ptr<Listener>> listener =
             Listener::bind(options, core_thread_->loop(), clock_, log_);
         if (listener.has_error())
@@ -319,8 +323,12 @@ void Application::run() {
     });
     const std::lock_guard lock(mutex_);
     running_ = true;
-    core_thread_->loop().post([this] { accept_connections(); });
-    if (cluster_) cluster_->start([this](Error error) { fail(std::move(error)); });
+    if (cluster_) {
+        start_cluster();
+    } else {
+        core_thread_->loop().post([this] { accept_connections(); });
+        if (options_.on_ready) options_.on_ready();
+    }
     management_->start(control_ != nullptr, [this](Error error) { fail(std::move(error)); });
     if (!prometheus_) return;
     prometheus_->start(
@@ -374,46 +382,6 @@ std::size_t Application::connection_count() const {
     return count;
 }
 
-void Application::stop_app(std::function<void()> done) {
-    log_.log(LogLevel::info, "stop_app: listeners are closed, connections end");
-    accepting_ = false;
-    for (const auto& listener : listeners_) listener->close();
-    if (handshakes_) handshakes_->drop_all();
-    core_thread_->administer(
-        CloseConnections{{}, true, "broker forced connection closure with reason 'shutdown'"},
-        [](const AdminReply&) {});
-    app_stopped_ = std::move(done);
-    drop_connections_at_ = clock_.now().monotonic + kCloseGrace;
-    app_timer_ =
-        std::make_unique<LoopTimer>(core_thread_->loop(), [this] { wait_for_connections(); });
-    wait_for_connections();
-}
-
-void Application::wait_for_connections() {
-    if (connection_count() == 0) {
-        if (app_stopped_) std::exchange(app_stopped_, nullptr)();
-        return;
-    }
-    const Milliseconds now = clock_.now().monotonic;
-    if (now >= drop_connections_at_) {
-        for (const auto& lane : lanes_) lane->drop_connections();
-        drop_connections_at_ = now + kCloseGrace;
-    }
-    app_timer_->arm_at_latest(now + kLookInterval, now);
-}
-
-Result<void> Application::start_app() {
-    for (const auto& listener : listeners_) {
-        Result<void> opened = listener->reopen();
-        if (opened.has_value()) continue;
-        for (const auto& one : listeners_) one->close();
-        return opened;
-    }
-    accept_connections();
-    log_.log(LogLevel::info, "start_app: connections are accepted again");
-    return {};
-}
-
 void Application::fail(Error error) {
     {
         const std::lock_guard lock(mutex_);
@@ -440,47 +408,6 @@ std::vector<std::string> Application::http_listeners() const { return management
 bool Application::failed() const {
     const std::lock_guard lock(mutex_);
     return failed_;
-}
-
-void Application::stop() {
-    {
-        const std::lock_guard lock(mutex_);
-        if (!std::exchange(running_, false)) return;
-    }
-    if (prometheus_) prometheus_->stop();
-    if (cluster_) cluster_->stop();
-    management_->close_listeners();
-    if (!failed()) stop_gracefully();
-    if (handshakes_) handshakes_->stop_and_join();
-    for (const auto& lane : lanes_) lane->stop_when_drained();
-    core_thread_->stop_and_join();
-    for (const auto& lane : lanes_) lane->join();
-    management_->stop();
-    control_.reset();
-    if (!store_) return;
-    // Waits until everything is durable.
-    if (const Result<void> closed = store_->close(); closed.has_error() && !failed())
-        fail(closed.error());
-}
-
-void Application::stop_gracefully() {
-    core_thread_->loop().post([this] {
-        accepting_ = false;
-        for (const auto& listener : listeners_) listener->close();
-    });
-    core_thread_->begin_stop([this] {
-        {
-            const std::lock_guard lock(mutex_);
-            stopped_ = true;
-        }
-        changed_.notify_all();
-    });
-    std::unique_lock lock(mutex_);
-    const auto over = [this] { return stopped_ || failed_; };
-    if (changed_.wait_for(lock, kCloseGrace, over)) return;
-    for (const auto& lane : lanes_) lane->drop_connections();
-    if (changed_.wait_for(lock, kStopLimit, over)) return;
-    log_.log(LogLevel::error, "the core has not come to its end; the stop is not a clean one");
 }
 
 }  // namespace lvt::broker

@@ -35,13 +35,15 @@ struct ApplicationOptions {
     FatalHandler on_fatal;
     /// Serves `leveret ctl` in the data directory.
     bool control_socket = false;
+    /// Clients can connect: a node of a cluster has become a member. Once, on one of its threads or within start().
+    std::function<void()> on_ready;
     /// `leveret ctl stop` was asked for. On one of its threads; it must not call stop().
     std::function<void()> on_stop_requested;
 };
 
 class Application {
 public:
-    /// Returns when clients can connect. ErrorKind::invalid is the configuration's fault (the text names the key).
+    /// Returns when clients can connect; for a node of a cluster before that, see ApplicationOptions::on_ready. ErrorKind::invalid is the configuration's fault (the text names the key).
     [[nodiscard]] static Result<std::unique_ptr<Application>> start(ApplicationOptions options);
     /// As stop().
     ~Application();
@@ -80,6 +82,11 @@ private:
     void stop_app(std::function<void()> done);
     /// io where an address cannot be bound again; nothing listens then.
     Result<void> start_app();
+    /// Those that it holds are no obstacle to becoming a member.
+    Result<void> check_definitions() const;
+    void start_cluster();
+    /// The core's thread: the node is a member, and the cluster has its first definitions.
+    void open_if_ready();
     void accept_connections();
     void take_connection(const Listener& listener, int fd);
     void hand_over(Arrival arrival);
@@ -113,6 +120,9 @@ private:
     std::unique_ptr<ClusterServer> cluster_;
     std::unique_ptr<BrokerControl> control_;
     std::size_t next_lane_ = 0;
+    /// The node is a member of its cluster; the core's thread.
+    bool joined_ = false;
+    bool opened_ = false;
     /// Between start and stop_app(); the core's thread.
     bool accepting_ = false;
     /// Until the connections that stop_app() ends are gone.

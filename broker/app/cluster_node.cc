@@ -173,6 +173,8 @@ Result<void> ClusterServer::Node::make_formation(cluster::NodeState state) {
         host_and_port(options.self.host, options.self.port),
         state.starts);
     status_.self = options.self.name;
+    alone_ = options.alone;
+    proposals_.emplace(state.id, state.starts);
     formation_ = std::make_unique<cluster::Formation>(options, std::move(state), random_);
     return {};
 }
@@ -196,7 +198,32 @@ Result<void> ClusterServer::Node::make_membership() {
     return {};
 }
 
-void ClusterServer::Node::start(FatalHandler on_fatal) {
+ClusterNode ClusterServer::Node::node() const {
+    return {formation_->self().id, formation_->self().starts};
+}
+
+bool ClusterServer::Node::may_hold_definitions() const {
+    return alone_ || formation_->state().cluster.has_value();
+}
+
+void ClusterServer::Node::propose(std::vector<ProposalRequest> proposals) {
+    // What a loop takes must be copyable.
+    auto shared = std::make_shared<std::vector<ProposalRequest>>(std::move(proposals));
+    loop_.post([this, shared] {
+        for (ProposalRequest& one : *shared) proposals_->add(one.number, std::move(one.command));
+        serve();
+    });
+}
+
+void ClusterServer::Node::provide_state(std::uint64_t index, Bytes state) {
+    loop_.post([this, index, state = std::move(state)] {
+        membership_->provide_state(now_ms(), cluster::LogIndex{index}, state);
+        serve();
+    });
+}
+
+void ClusterServer::Node::start(ClusterHooks hooks, FatalHandler on_fatal) {
+    hooks_ = std::move(hooks);
     on_fatal_ = std::move(on_fatal);
     if (discovery_) discovery_->start();
     resolver_ = std::thread([this] { run_resolver(); });
@@ -235,6 +262,8 @@ void ClusterServer::Node::on_frame(std::uint64_t link, cluster::LinkFrame frame)
             formation_->receive(now_ms(), link, *message);
         else
             log_.log(LogLevel::warning, "cluster: {}", message.error().message);
+    } else if (membership_ && frame.type == cluster::FrameType::proposal) {
+        membership_->submit(now_ms(), {std::move(frame.payload)});
     } else if (membership_) {
         auto message = cluster::decode_message(frame.payload);
         if (message.has_value())
@@ -253,13 +282,14 @@ void ClusterServer::Node::serve() {
     for (bool more = true; more && !failed_;) {
         more = serve_formation();
         if (membership_ && !failed_) more = serve_membership() || more;
+        if (membership_ && !failed_) more = serve_proposals() || more;
     }
     serving_ = false;
     if (failed_) return;
     // Who is silent shows by nothing but the time.
     if (membership_ && now_ms() >= next_status_ms_) publish_status();
     std::uint64_t due = formation_->deadline_ms();
-    if (membership_) due = std::min(due, membership_->deadline_ms());
+    if (membership_) due = std::min({due, membership_->deadline_ms(), proposals_->deadline_ms()});
     const Milliseconds now = clock_.now().monotonic;
     timer_.arm_at_latest(Milliseconds(static_cast<std::int64_t>(due)), now);
 }
@@ -313,7 +343,10 @@ bool ClusterServer::Node::serve_membership() {
         }
         membership_->persisted(now_ms(), out.ticket);
     }
-    for (cluster::Outgoing& one : out.messages) send(one.to, std::move(one.bytes));
+    for (cluster::Outgoing& one : out.messages)
+        send(one.to, cluster::FrameType::group, std::move(one.bytes));
+    hand_over(out);
+    if (failed_) return false;
     if (out.changed) {
         formation_->set_cluster(membership_->leader(), membership_->members());
         for (const auto& [id, peer] : membership_->addresses()) formation_->learn(peer);
@@ -323,10 +356,41 @@ bool ClusterServer::Node::serve_membership() {
     return !out.record.empty() || !out.messages.empty() || !out.answers.empty() || out.changed;
 }
 
-void ClusterServer::Node::send(cluster::NodeId to, Bytes message) {
+void ClusterServer::Node::hand_over(cluster::MembershipOutput& out) {
+    if (out.installed) {
+        const auto state = cluster::Membership::state_of(*out.installed);
+        if (state.has_error()) return fail(state.error());
+        if (!state->empty()) hooks_.on_installed(out.installed->index.value(), Bytes(*state));
+    }
+    std::vector<ClusterEntry> entries;
+    for (auto& [index, one] : out.commands) {
+        proposals_->committed(one);
+        entries.push_back(
+            {index.value(), one.origin, one.starts, one.number, std::move(one.command)});
+    }
+    if (!entries.empty()) hooks_.on_committed(std::move(entries));
+    if (out.wants_state) hooks_.on_want_state(out.wants_state->value());
+    const bool led = std::exchange(leading_, membership_->leads());
+    if (leading_ && !led) hooks_.on_leading();
+    if (membership_->caught_up() && !std::exchange(caught_up_, true)) hooks_.on_caught_up();
+}
+
+/// To the leader, which may be this node.
+bool ClusterServer::Node::serve_proposals() {
+    const cluster::NodeId leader = membership_->leader();
+    std::vector<Bytes> due = proposals_->due(now_ms(), leader, membership_->term());
+    if (due.empty()) return false;
+    if (membership_->leads()) {
+        membership_->submit(now_ms(), std::move(due));
+        return true;
+    }
+    for (Bytes& one : due) send(leader, cluster::FrameType::proposal, std::move(one));
+    return false;
+}
+
+void ClusterServer::Node::send(cluster::NodeId to, cluster::FrameType type, Bytes message) {
     const std::optional<cluster::Peer> peer = formation_->peer(to);
-    if (peer)
-        transport_->send(peer->host, peer->port, cluster::FrameType::group, std::move(message));
+    if (peer) transport_->send(peer->host, peer->port, type, std::move(message));
 }
 
 void ClusterServer::Node::publish_status() {

@@ -9,6 +9,7 @@
 #include "cluster/node/formation.h"
 #include "cluster/node/group_log.h"
 #include "cluster/node/membership.h"
+#include "cluster/node/proposals.h"
 #include "cluster/node/state_file.h"
 #include "storage/posix_fs.h"
 
@@ -24,7 +25,11 @@ public:
     ~Node();
 
     Result<void> open();
-    void start(FatalHandler on_fatal);
+    ClusterNode node() const;
+    bool may_hold_definitions() const;
+    void start(ClusterHooks hooks, FatalHandler on_fatal);
+    void propose(std::vector<ProposalRequest> proposals);  // any thread
+    void provide_state(std::uint64_t index, Bytes state);  // any thread
     void stop();
     const std::string& name() const { return listener_->name(); }
     ClusterStatus status() const;  // any thread
@@ -44,7 +49,10 @@ private:
     void serve();
     bool serve_formation();
     bool serve_membership();
-    void send(cluster::NodeId to, Bytes message);
+    /// Tells the core.
+    void hand_over(cluster::MembershipOutput& out);
+    bool serve_proposals();
+    void send(cluster::NodeId to, cluster::FrameType type, Bytes message);
     void publish_status();
     void fail(Error error);
     std::uint64_t now_ms() const;
@@ -56,6 +64,7 @@ private:
     SystemRandom discovery_random_;
     storage::PosixFs fs_;
     EventLoop loop_;
+    ClusterHooks hooks_;
     FatalHandler on_fatal_;
     std::string secret_;
     std::string cluster_name_;
@@ -67,6 +76,10 @@ private:
     std::vector<Bytes> group_records_;
     std::unique_ptr<cluster::Formation> formation_;
     std::unique_ptr<cluster::Membership> membership_;
+    std::optional<cluster::Proposals> proposals_;
+    bool leading_ = false;
+    bool caught_up_ = false;
+    bool alone_ = false;
     std::unique_ptr<DiscoveryThread> discovery_;
     LoopTimer timer_;
     bool serving_ = false;

@@ -23,7 +23,17 @@ ClusterServer::ClusterServer(std::unique_ptr<Node> node) : node_(std::move(node)
 
 ClusterServer::~ClusterServer() { stop(); }
 
-void ClusterServer::start(FatalHandler on_fatal) { node_->start(std::move(on_fatal)); }
+ClusterNode ClusterServer::node() const { return node_->node(); }
+bool ClusterServer::may_hold_definitions() const { return node_->may_hold_definitions(); }
+void ClusterServer::start(ClusterHooks hooks, FatalHandler on_fatal) {
+    node_->start(std::move(hooks), std::move(on_fatal));
+}
+void ClusterServer::propose(std::vector<ProposalRequest> proposals) {
+    node_->propose(std::move(proposals));
+}
+void ClusterServer::provide_state(std::uint64_t index, Bytes state) {
+    node_->provide_state(index, std::move(state));
+}
 void ClusterServer::stop() { node_->stop(); }
 const std::string& ClusterServer::name() const { return node_->name(); }
 ClusterStatus ClusterServer::status() const { return node_->status(); }

@@ -27,6 +27,19 @@ struct ClusterStatus {
     std::vector<Node> nodes;
 };
 
+/// What the metadata group tells the core, in order. Called on the cluster's thread.
+struct ClusterHooks {
+    std::function<void(std::vector<ClusterEntry>)> on_committed;
+    /// In place of all entries up to `index`.
+    std::function<void(std::uint64_t index, Bytes state)> on_installed;
+    /// Answered with provide_state(): what all entries so far have made.
+    std::function<void(std::uint64_t index)> on_want_state;
+    /// Each time this node comes to lead.
+    std::function<void()> on_leading;
+    /// Once: the node is a member, and has been told all that was agreed on before.
+    std::function<void()> on_caught_up;
+};
+
 class ClusterServer {
 public:
     /// Whether the configuration wants a cluster: `cluster.listener` or a mechanism of discovery is set.
@@ -39,8 +52,16 @@ public:
     ClusterServer(const ClusterServer&) = delete;
     ClusterServer& operator=(const ClusterServer&) = delete;
 
+    ClusterNode node() const;
+    /// It is a member of a cluster already, or may found one of its own: definitions that it holds are no obstacle.
+    bool may_hold_definitions() const;
+
     /// `invalid`: discovery has failed for good.
-    void start(FatalHandler on_fatal);
+    void start(ClusterHooks hooks, FatalHandler on_fatal);
+    /// Any thread, in order. It comes back to on_committed() of all nodes.
+    void propose(std::vector<ProposalRequest> proposals);
+    /// Any thread.
+    void provide_state(std::uint64_t index, Bytes state);
     /// Unregisters. Blocks.
     void stop();
     /// "127.0.0.1:25672".

@@ -14,7 +14,6 @@ namespace json = boost::json;
 // Exit codes of rabbitmqctl.
 constexpr int kUsage = 64;
 constexpr int kUnavailable = 69;
-constexpr int kUnavailable = 69;
 
 Bytes text(const json::object& args, std::string_view key) {
     const json::value* const value = args.if_contains(key);

@@ -1,5 +1,9 @@
 #include "broker/app/serve.h"
 
+#include "broker/app/application.h"
+#include "broker/app/service_manager.h"
+#include "broker/config/spdlog_sink.h"
+
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -8,10 +12,6 @@
 
 #include <atomic>
 #include <cstdio>
-
-#include "broker/app/application.h"
-#include "broker/app/service_manager.h"
-#include "broker/config/spdlog_sink.h"
 
 namespace lvt::broker {
 
@@ -27,7 +27,7 @@ int complain(const Error& error) {
 /// Signals as something to wait for, and a bell for the broker's threads. Threads started later inherit the blocked signals.
 class Wakeups {
 public:
-    Wakeups() : bell_(::eventfd(0, EFD_CLOEXEC)) {
+    Wakeups() : bell_(::eventfd(0, EFD_CLOEXEC)), ready_(::eventfd(0, EFD_CLOEXEC)) {
         sigset_t signals;
         sigemptyset(&signals);
         for (const int one : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, one);
@@ -37,22 +37,26 @@ public:
     }
     ~Wakeups() {
         ::close(bell_);
+        ::close(ready_);
         ::close(signals_);
     }
 
-    /// Any thread.
-    void ring() {
-        const std::uint64_t one = 1;
-        [[maybe_unused]] const ssize_t written = ::write(bell_, &one, sizeof one);
-    }
+    /// Any thread: a reason to stop.
+    void ring() { write_one(bell_); }
+    /// Any thread: wait_for_stop() calls its `on_ready`.
+    void tell_ready() { write_one(ready_); }
 
     /// Waits for a reason to stop; SIGHUP calls `on_hangup` and goes on.
-    template <class OnHangup>
-    void wait_for_stop(OnHangup on_hangup) {
+    template <class OnReady, class OnHangup>
+    void wait_for_stop(OnReady on_ready, OnHangup on_hangup) {
         for (;;) {
-            pollfd waiting[] = {{bell_, POLLIN, 0}, {signals_, POLLIN, 0}};
-            if (::poll(waiting, 2, -1) < 0) continue;
+            pollfd waiting[] = {{bell_, POLLIN, 0}, {signals_, POLLIN, 0}, {ready_, POLLIN, 0}};
+            if (::poll(waiting, 3, -1) < 0) continue;
             if (waiting[0].revents) return;
+            if (std::uint64_t told = 0;
+                waiting[2].revents && ::read(ready_, &told, sizeof told) == sizeof told)
+                on_ready();
+            if (!waiting[1].revents) continue;
             signalfd_siginfo received{};
             if (::read(signals_, &received, sizeof received) != sizeof received) continue;
             if (received.ssi_signo != SIGHUP) return;
@@ -61,7 +65,13 @@ public:
     }
 
 private:
+    static void write_one(int fd) {
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const ssize_t written = ::write(fd, &one, sizeof one);
+    }
+
     int bell_ = -1;
+    int ready_ = -1;
     int signals_ = -1;
 };
 
@@ -72,8 +82,7 @@ void announce(const Application& application) {
         fmt::print("listening prometheus://{}\n", name);
     if (const std::string name = application.cluster_listener(); !name.empty())
         fmt::print("listening cluster://{}\n", name);
-    for (const std::string& url : application.http_listeners())
-        fmt::print("listening {}\n", url);
+    for (const std::string& url : application.http_listeners()) fmt::print("listening {}\n", url);
     fmt::print("Server startup complete; 0 plugins started.\n");
     std::fflush(stdout);
     notify_service_manager("READY=1");
@@ -108,12 +117,13 @@ int run_serve(const ConfigArguments& arguments) {
         if (error.kind == ErrorKind::invalid) exit_code = kConfigExitCode;
         wakeups.ring();
     };
+    options.on_ready = [&wakeups] { wakeups.tell_ready(); };
     options.on_stop_requested = [&wakeups] { wakeups.ring(); };
     Result<std::unique_ptr<Application>> application = Application::start(std::move(options));
     if (application.has_error()) return complain(application.error());
 
-    announce(**application);
-    wakeups.wait_for_stop([&log] { (*log)->reopen(); });
+    wakeups.wait_for_stop(
+        [&application] { announce(**application); }, [&log] { (*log)->reopen(); });
     notify_service_manager("STOPPING=1");
     (*application)->stop();
     return (*application)->failed() ? exit_code.load() : 0;

@@ -1,13 +1,13 @@
 // `leveret serve`: a broker as a process. Signals, standard streams and the service manager are dealt with here.
 #pragma once
 
+#include "broker/config/config.h"
+
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "broker/config/config.h"
 
 namespace lvt::broker {
 

@@ -28,8 +28,8 @@ void Core::on_alarm(AlarmState alarm, Time now) { state_->on_alarm(alarm, now); 
 void Core::on_committed(const std::vector<ClusterEntry>& entries, Time now) {
     state_->on_committed(entries, now);
 }
-Result<void> Core::on_installed(ByteView state, Time now) {
-    return state_->on_installed(state, now);
+Result<void> Core::on_installed(std::uint64_t index, ByteView state, Time now) {
+    return state_->on_installed(index, state, now);
 }
 ClusterState Core::cluster_state() const { return state_->cluster_state(); }
 void Core::on_leading(Time now) { state_->on_leading(now); }
@@ -67,14 +67,7 @@ std::vector<UserListing> Core::list_users() const {
 }
 
 CoreState::CoreState(CoreOptions options, std::size_t lanes, Random& random, LogSink& log)
-    : options_(std::move(options)),
-      random_(random),
-      log_(log),
-      commits_(options_.durable),
-      sessions_(lanes) {
-    output_.effects.resize(lanes);
-    all_unacked_.limit = options_.unacked_bytes_max;
-}
+    : CoreFields(std::move(options), lanes, random, log) {}
 
 void CoreState::apply(LaneIndex lane, CommandBatch& batch, Time now) {
     now_ = now;

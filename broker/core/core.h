@@ -60,8 +60,8 @@ public:
 
     /// What the group has agreed on, in its order; what is in the state already is passed over.
     void on_committed(const std::vector<ClusterEntry>& entries, Time now);
-    /// The group's state as another node gave it, in place of what is here. corrupt.
-    Result<void> on_installed(ByteView state, Time now);
+    /// The group's state up to `index` as another node gave it, in place of what is here, unless that is as new. corrupt.
+    Result<void> on_installed(std::uint64_t index, ByteView state, Time now);
     /// As cluster_state() of another node gets it.
     ClusterState cluster_state() const;
     /// This node leads the group: it founds the cluster's state where nobody has.

@@ -90,8 +90,9 @@ ClusterState CoreState::cluster_state() const {
     return out;
 }
 
-Result<void> CoreState::on_installed(ByteView state, Time now) {
+Result<void> CoreState::on_installed(std::uint64_t index, ByteView state, Time now) {
     now_ = now;
+    if (index <= topology_.applied().index) return {};
     ByteReader in(state);
     const std::uint8_t format = in.u8();
     const storage::QueueUid uid_max(in.u64());
@@ -132,6 +133,7 @@ Result<void> CoreState::on_installed(ByteView state, Time now) {
     }
     topology_.reserve_queue_uids(uid_max);
     for (const NoteApplied& mark : marks) change(mark, true);
+    change(NoteApplied{index, {}, 0, 0}, true);
     settle_proposals();
     return {};
 }

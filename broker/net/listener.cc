@@ -1,5 +1,7 @@
 #include "broker/net/listener.h"
 
+#include "broker/net/socket_address.h"
+
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -7,8 +9,6 @@
 
 #include <cerrno>
 #include <cstring>
-
-#include "broker/net/socket_address.h"
 
 namespace lvt::broker {
 
@@ -39,7 +39,7 @@ int listen_on(const addrinfo& address, const ListenerOptions& options) {
         ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, any ? &off : &on, sizeof on);
     }
     if (::bind(fd, address.ai_addr, address.ai_addrlen) == 0 &&
-        ::listen(fd, options.backlog) == 0)
+        (options.late || ::listen(fd, options.backlog) == 0))
         return fd;
     const int saved = errno;
     ::close(fd);
@@ -107,6 +107,12 @@ void Listener::describe() {
     name_ = host_and_port(end.address, end.port);
 }
 
+Result<void> Listener::listen() {
+    if (::listen(socket_->fd(), options_.backlog) == 0) return {};
+    return Error{
+        ErrorKind::io, fmt::format("cannot listen on {}: {}", name_, std::strerror(errno))};
+}
+
 void Listener::start(Accepted accepted) {
     accepted_ = std::move(accepted);
     socket_->wait_readable(shared_from_this());
@@ -116,6 +122,7 @@ void Listener::close() { socket_->close(); }
 
 Result<void> Listener::reopen() {
     ListenerOptions same = options_;
+    same.late = false;
     same.port = port_;
     Result<int> fd = open_for(same);
     if (fd.has_error()) return std::move(fd).error();
@@ -135,8 +142,10 @@ void Listener::on_readable() {
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             if (!short_of_descriptors_)
                 log_.log(
-                    LogLevel::warning, "{}: connections wait, as one more cannot be accepted: {}",
-                    name_, std::strerror(errno));
+                    LogLevel::warning,
+                    "{}: connections wait, as one more cannot be accepted: {}",
+                    name_,
+                    std::strerror(errno));
             short_of_descriptors_ = true;
             const Milliseconds now = clock_.now().monotonic;
             retry_.arm_at_latest(now + kDescriptorRetry, now);

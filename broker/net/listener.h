@@ -1,15 +1,15 @@
 // Listener: one bound address. Accepted sockets are handed on as file descriptors.
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <memory>
-#include <string>
-
 #include "broker/net/event_loop.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log_sink.h"
 #include "protocol/base/result.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
 
 namespace lvt::broker {
 
@@ -21,6 +21,8 @@ struct ListenerOptions {
     int backlog = 1024;
     /// What comes is to be encrypted: for listings, the listener itself does not care.
     bool tls = false;
+    /// Connections are refused until listen().
+    bool late = false;
 };
 
 /// Loop's thread only, but for bind().
@@ -29,10 +31,12 @@ public:
     /// Takes a connected, non-blocking socket.
     using Accepted = std::function<void(int fd)>;
 
-    /// Binds and listens: connections queue in the kernel from here on. The error's text names address and reason.
+    /// Binds and, unless ListenerOptions::late, listens: connections queue in the kernel from here on. The error's text names address and reason.
     [[nodiscard]] static Result<std::shared_ptr<Listener>> bind(
         const ListenerOptions& options, EventLoop& loop, const Clock& clock, LogSink& log);
 
+    /// Of a late one, before start(). io where another process was quicker.
+    [[nodiscard]] Result<void> listen();
     /// Begins to accept.
     void start(Accepted accepted);
     void close();
@@ -47,8 +51,7 @@ public:
     void on_readable() override;
     void on_writable() override {}
 
-    Listener(
-        ListenerOptions options, EventLoop& loop, const Clock& clock, LogSink& log, int fd);
+    Listener(ListenerOptions options, EventLoop& loop, const Clock& clock, LogSink& log, int fd);
 
 private:
     void describe();

@@ -9,7 +9,10 @@
 namespace lvt::cluster {
 namespace {
 
+/// Of a command that is a member's name and address, and of a snapshot of nothing else.
 constexpr std::uint8_t kVersion = 1;
+/// Of a command that is a proposal, and of a snapshot with what they have made.
+constexpr std::uint8_t kProposalVersion = 2;
 constexpr std::uint64_t kLookIntervalMs = 100;
 /// A command that has not come back is submitted again.
 constexpr std::uint64_t kSubmitIntervalMs = 3000;
@@ -32,6 +35,7 @@ void Membership::start(std::uint64_t now_ms) {
     LogIndex applied;
     if (const auto snapshot = group_.log().snapshot()) {
         install(*snapshot);
+        output_.installed = snapshot;
         applied = snapshot->index;
     }
     group_.start(now_ms, applied);
@@ -149,8 +153,14 @@ void Membership::apply(const Committed& entry) {
     }
     if (entry.type != EntryType::command) return;
     ByteReader in(entry.data);
+    const std::uint8_t version = in.u8();
+    if (version == kProposalVersion) {
+        if (auto proposal = decode_proposal(in.rest()); proposal.has_value())
+            output_.commands.emplace_back(entry.index, std::move(*proposal));
+        return;
+    }
     // A command of a later version changes nothing that this one knows.
-    if (in.u8() != kVersion) return;
+    if (version != kVersion) return;
     const Peer peer = read_peer(in);
     if (!in.ok()) return;
     Peer& known = addresses_[peer.id];
@@ -161,13 +171,46 @@ void Membership::apply(const Committed& entry) {
     output_.changed = true;
 }
 
-Bytes Membership::encode() const {
+void Membership::submit(std::uint64_t now_ms, std::vector<Bytes> proposals) {
+    now_ms_ = now_ms;
+    for (Bytes& one : proposals) {
+        one.insert(one.begin(), static_cast<char>(kProposalVersion));
+        if (one.size() > kEntryBytesMax || decode_proposal(ByteView(one).substr(1)).has_error())
+            return;
+    }
+    if (!proposals.empty() && leads()) (void)group_.submit(now_ms, std::move(proposals));
+}
+
+void Membership::provide_state(std::uint64_t now_ms, LogIndex index, ByteView state) {
+    now_ms_ = now_ms;
+    state_wanted_ = false;
+    if (index > group_.log().snapshot_index()) group_.take_snapshot(now_ms, index, encode(state));
+}
+
+Result<ByteView> Membership::state_of(const Snapshot& snapshot) {
+    ByteReader in(snapshot.state);
+    const std::uint8_t version = in.u8();
+    (void)read_peers(in);
+    if (!in.ok() || (version != kVersion && version != kProposalVersion))
+        return Error{ErrorKind::corrupt, "the cluster's snapshot makes no sense"};
+    return in.rest();
+}
+
+void Membership::note_progress() {
+    if (caught_up_ || leader().value() == 0) return;
+    const LogIndex commit = group_.commit_index();
+    // Older ones may be all that an old leader told of.
+    caught_up_ = applied_ >= commit && group_.log().term_of(commit) == group_.term();
+}
+
+Bytes Membership::encode(ByteView state) const {
     Bytes bytes;
     ByteWriter out(bytes);
-    out.u8(kVersion);
+    out.u8(kProposalVersion);
     std::vector<Peer> peers;
     for (const auto& [id, peer] : addresses_) peers.push_back(peer);
     write_peers(out, peers);
+    bytes += state;
     return bytes;
 }
 
@@ -176,7 +219,8 @@ void Membership::install(const Snapshot& snapshot) {
     applied_ = snapshot.index;
     addresses_.clear();
     ByteReader in(snapshot.state);
-    if (in.u8() == kVersion)
+    const std::uint8_t version = in.u8();
+    if (version == kVersion || version == kProposalVersion)
         for (const Peer& one : read_peers(in)) addresses_[one.id] = one;
     output_.changed = true;
 }
@@ -187,10 +231,16 @@ MembershipOutput Membership::take() {
     output_.record = std::move(out.record);
     output_.ticket = out.ticket;
     output_.messages = std::move(out.messages);
-    if (out.installed) install(*out.installed);
+    if (out.installed) {
+        install(*out.installed);
+        output_.commands.clear();
+        output_.installed = std::move(out.installed);
+    }
     for (const Committed& entry : out.committed) apply(entry);
-    if (group_.wants_snapshot() && applied_ > group_.log().snapshot_index())
-        group_.take_snapshot(now_ms_, applied_, encode());
+    note_progress();
+    if (group_.wants_snapshot() && applied_ > group_.log().snapshot_index() &&
+        !std::exchange(state_wanted_, true))
+        output_.wants_state = applied_;
     if (leader() != last_leader_) {
         last_leader_ = leader();
         output_.changed = true;

@@ -1,10 +1,11 @@
 // Membership: who belongs to the cluster, as the metadata group agrees on it. One node's part, without I/O, threads or clock.
 //
-// The group's configuration says who votes; its commands are the members' names and addresses. The leader lets newcomers in: as standbys, whom it brings up to date
+// The group's configuration says who votes; its commands are the members' names and addresses, and what means nothing here (Proposals). The leader lets newcomers in: as standbys, whom it brings up to date
 // and makes voters while there are fewer than kVotersMax.
 #pragma once
 
 #include "cluster/node/formation_message.h"
+#include "cluster/node/proposals.h"
 #include "cluster/raft/raft_group.h"
 #include "protocol/base/log_sink.h"
 
@@ -22,6 +23,12 @@ struct MembershipOutput {
     std::vector<Outgoing> messages;
     /// Answers to admit(), by link.
     std::vector<std::pair<std::uint64_t, JoinAnswer>> answers;
+    /// Not null: all proposals up to its index have made this state (state_of()); it replaces what is there.
+    std::shared_ptr<const Snapshot> installed;
+    /// What the group has agreed on, in order, after that.
+    std::vector<std::pair<LogIndex, ProposedCommand>> commands;
+    /// The log grows: provide_state() shall answer with what the commands up to this index have made.
+    std::optional<LogIndex> wants_state;
     /// Leader or members are not what they were.
     bool changed = false;
     std::vector<std::pair<LogLevel, std::string>> log;
@@ -43,9 +50,19 @@ public:
     /// What is known of a node's address: the leader writes it down where it is news.
     void note(std::uint64_t now_ms, const Peer& peer);
 
+    /// Encoded proposals, of this node or another. What is not accepted is dropped.
+    void submit(std::uint64_t now_ms, std::vector<Bytes> proposals);
+    /// Of the machine that applies them.
+    void provide_state(std::uint64_t now_ms, LogIndex index, ByteView state);
+    /// That part of a snapshot. `corrupt`.
+    [[nodiscard]] static Result<ByteView> state_of(const Snapshot& snapshot);
+
     MembershipOutput take();
     std::uint64_t deadline_ms() const;
     NodeId leader() const { return group_.leader(); }
+    Term term() const { return group_.term(); }
+    /// All that the group had agreed on when this node first heard of its leader has been handed out.
+    bool caught_up() const { return caught_up_; }
     bool leads() const { return group_.state() == GroupState::leader; }
     std::vector<NodeId> members() const;
     const Configuration& configuration() const { return group_.configuration(); }
@@ -58,7 +75,8 @@ private:
     /// Lets one newcomer in, or one standby vote: changes come one at a time.
     void lead(std::uint64_t now_ms);
     void answer_joins();
-    Bytes encode() const;
+    Bytes encode(ByteView state) const;
+    void note_progress();
 
     RaftGroup group_;
     const NodeId self_;
@@ -74,6 +92,9 @@ private:
     Configuration committed_;
     LogIndex applied_;
     NodeId last_leader_;
+    bool caught_up_ = false;
+    /// provide_state() was asked for.
+    bool state_wanted_ = false;
     MembershipOutput output_;
 };
 

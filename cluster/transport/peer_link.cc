@@ -182,8 +182,8 @@ bool PeerLink::on_frame(ByteView& in) {
     ByteReader reader(in);
     const std::size_t size = reader.u32();
     const std::uint8_t type = reader.u8();
-    const bool known = type == static_cast<std::uint8_t>(FrameType::formation) ||
-                       type == static_cast<std::uint8_t>(FrameType::group);
+    const bool known = type >= static_cast<std::uint8_t>(FrameType::formation) &&
+                       type <= static_cast<std::uint8_t>(FrameType::proposal);
     if (size > kFrameBytesMax || !known) {
         fail(LinkFault::nonsense, "a frame of it makes no sense");
         return false;

@@ -17,6 +17,7 @@ namespace lvt::cluster {
 enum class FrameType : std::uint8_t {
     formation = 1,  // formation_message.h
     group = 2,      // raft/message.h
+    proposal = 3,   // node/proposals.h, to whoever leads the group
 };
 
 struct LinkFrame {

@@ -41,7 +41,12 @@ class Node:
     def start(self, settings):
         self.broker = Broker(self.data, settings, {"RABBITMQ_NODENAME": f"{self.name}@127.0.0.1"},
                              self.directory / "log")
-        self.broker.start()
+        self.broker.launch()
+        return self
+
+    def await_ready(self):
+        """It is a member and serves clients."""
+        self.broker.await_ready()
         return self
 
     def stop(self):
@@ -96,7 +101,7 @@ class Cluster:
         return out
 
     def start(self, nodes=None, **options):
-        """All at once. A process ends with the thread that made it, so the threads stay."""
+        """All at once; none is waited for. A process ends with the thread that made it, so the threads stay."""
         nodes = nodes or self.nodes
         started = queue.Queue()
 
@@ -113,6 +118,10 @@ class Cluster:
         for failure in [started.get() for _ in nodes]:
             if failure:
                 raise failure
+
+    def await_ready(self):
+        for node in self.nodes:
+            node.await_ready()
 
     def stop(self):
         for node in self.nodes:

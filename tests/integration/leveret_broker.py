@@ -61,6 +61,11 @@ class Broker:
         self.http_port = None
 
     def start(self):
+        """Until clients can connect."""
+        self.launch()
+        return self.await_ready()
+
+    def launch(self):
         command = [LEVERET, "serve"]
         if self.data_dir is None:
             command.append("--ephemeral")
@@ -74,27 +79,31 @@ class Broker:
         self.port = None
         self.ports = {}  # by what they speak
         self.printed = ""
-        for line in self.process.stdout:
-            self.printed += line
-            if line.startswith("listening "):
-                url = urllib.parse.urlsplit(line.split()[1])
-                self.ports[url.scheme] = url.port
-                self.port = self.ports.get("amqp")
-                self.tls_port = self.ports.get("amqps")
-                self.http_port = self.ports.get("http")
-            if line.startswith("Server startup complete"):
-                break
+        # Set when it is up, or gone.
+        self.decided = threading.Event()
+        threading.Thread(target=self._read, args=(self.process, self.decided), daemon=True).start()
+
+    def await_ready(self):
+        self.decided.wait()
         if self.port is None:
             self.process.wait()
             raise RuntimeError(f"the broker did not start: exit {self.process.returncode}\n"
                                + self.log_text())
-        # What else it prints must not fill the pipe.
-        threading.Thread(target=self._keep_printed, daemon=True).start()
         return self
 
-    def _keep_printed(self):
-        for line in self.process.stdout:
+    def _read(self, process, decided):
+        """To the end: what it prints must not fill the pipe."""
+        for line in process.stdout:
             self.printed += line
+            if line.startswith("listening "):
+                url = urllib.parse.urlsplit(line.split()[1])
+                self.ports[url.scheme] = url.port
+            if line.startswith("Server startup complete"):
+                self.port = self.ports.get("amqp")
+                self.tls_port = self.ports.get("amqps")
+                self.http_port = self.ports.get("http")
+                decided.set()
+        decided.set()
 
     @property
     def host_port(self):

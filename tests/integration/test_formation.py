@@ -145,7 +145,7 @@ class FormationTest(unittest.TestCase):
             self.assertNotIn(SECRET, node.log())
 
     def test_a_node_without_the_keys_opens_no_port_and_is_alone(self):
-        node = Node(self.directory, "single", 0).start([])
+        node = Node(self.directory, "single", 0).start([]).await_ready()
         self.addCleanup(node.stop)
         self.assertNotIn("cluster", node.broker.ports)
         status = node.status()
@@ -157,6 +157,7 @@ class FormationTest(unittest.TestCase):
         node = Node(self.directory, "single", 0)
         node.start(["cluster.listener=127.0.0.1:0", "cluster.secret=x"])
         self.addCleanup(node.stop)
+        node.await_ready()
         self.assertIn("cluster", node.broker.ports)
         node.await_log("this node leads the cluster")
 

@@ -1,0 +1,64 @@
+// The application as a node of a cluster: what core and metadata group tell each other, and when clients are let in.
+#include "broker/app/application.h"
+#include "broker/app/cluster_server.h"
+#include "broker/core/topology.h"
+
+namespace lvt::broker {
+
+Result<void> Application::check_definitions() const {
+    if (!cluster_ || core_->topology().vhosts().empty() || cluster_->may_hold_definitions())
+        return {};
+    return Error{
+        ErrorKind::invalid,
+        "cluster.listener: this node has definitions of its own, and only a blank one can join "
+        "others (without a peer discovery backend it founds a cluster that others can join)"};
+}
+
+void Application::start_cluster() {
+    const auto call = [this](std::function<void(Core&, Time)> action) {
+        core_thread_->call([this, action = std::move(action)](Core& core, Time now) {
+            action(core, now);
+            open_if_ready();
+        });
+    };
+    cluster_->start(
+        {[call](std::vector<ClusterEntry> entries) {
+             call([entries = std::move(entries)](Core& core, Time now) {
+                 core.on_committed(entries, now);
+             });
+         },
+         [this, call](std::uint64_t index, Bytes state) {
+             call([this, index, state = std::move(state)](Core& core, Time now) {
+                 const Result<void> installed = core.on_installed(index, state, now);
+                 if (installed.has_error()) fail(installed.error());
+             });
+         },
+         [this, call](std::uint64_t index) {
+             call([this, index](Core& core, Time) {
+                 cluster_->provide_state(index, core.cluster_state().bytes);
+             });
+         },
+         [call] { call([](Core& core, Time now) { core.on_leading(now); }); },
+         [this, call] {
+             call([this](Core& core, Time now) {
+                 core.on_joined(now);
+                 joined_ = true;
+             });
+         }},
+        [this](Error error) { fail(std::move(error)); });
+}
+
+void Application::open_if_ready() {
+    if (opened_ || !joined_ || !core_->topology().applied().seeded) return;
+    opened_ = true;
+    if (const Result<void> loaded = load_definitions(); loaded.has_error())
+        return fail(loaded.error());
+    for (const auto& listener : listeners_) {
+        if (const Result<void> listening = listener->listen(); listening.has_error())
+            return fail(listening.error());
+    }
+    accept_connections();
+    if (options_.on_ready) options_.on_ready();
+}
+
+}  // namespace lvt::broker

@@ -1,0 +1,161 @@
+"""What is declared at one node of a cluster is there at all of them: processes, driven by pika, kombu's ctl and kill -9."""
+
+import json
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import pika
+
+import leveret_broker
+from cluster_nodes import Cluster, await_true
+from leveret_broker import LEVERET, needs_own_broker
+
+
+def connect(node, user="guest", password="guest"):
+    return pika.BlockingConnection(pika.ConnectionParameters(
+        "127.0.0.1", node.broker.port, credentials=pika.PlainCredentials(user, password)))
+
+
+def hang_up(connection):
+    try:
+        connection.close()
+    except pika.exceptions.AMQPError:
+        pass  # Its node has gone.
+
+
+def ctl(node, *arguments):
+    return subprocess.run([LEVERET, "ctl", "--data-dir", str(node.data), *arguments],
+                          capture_output=True, text=True)
+
+
+def listed(node, what, *columns):
+    done = ctl(node, what, *columns, "--formatter", "json")
+    return json.loads(done.stdout) if done.returncode == 0 else done.stderr
+
+
+@needs_own_broker
+class SharedTopologyTest(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory(prefix="leveret-shared-")
+        self.addCleanup(scratch.cleanup)
+        self.cluster = Cluster(Path(scratch.name), 3, hint=3)
+        self.addCleanup(self.cluster.close)
+        self.cluster.start()
+        self.cluster.await_ready()
+        self.nodes = self.cluster.nodes
+
+    def connect(self, node, **options):
+        connection = connect(node, **options)
+        self.addCleanup(hang_up, connection)
+        return connection
+
+    def await_listed(self, node, what, columns, expected):
+        seen = []
+
+        def same():
+            seen[:] = [listed(node, what, *columns)]
+            return seen[0] == expected
+
+        await_true(same, lambda: f"{seen[0]}\n{node.log()}")
+
+    def test_what_one_node_declares_all_have(self):
+        channel = self.connect(self.nodes[0]).channel()
+        channel.exchange_declare("news", "topic", durable=True)
+        channel.queue_declare("inbox", durable=True, arguments={"x-max-length": 10})
+        channel.queue_bind("inbox", "news", "a.#")
+        for node in self.nodes:
+            self.await_listed(node, "list_queues", ["name", "durable"],
+                              [{"name": "inbox", "durable": True}])
+            there = self.connect(node).channel()
+            there.exchange_declare("news", passive=True)
+            # The same again is no error, another one is.
+            there.exchange_declare("news", "topic", durable=True)
+            with self.assertRaises(pika.exceptions.ChannelClosedByBroker) as refused:
+                there.exchange_declare("news", "fanout", durable=True)
+            self.assertEqual(406, refused.exception.reply_code)
+        self.connect(self.nodes[2]).channel().exchange_delete("news")
+        self.assertEqual(0, channel.queue_delete("inbox").method.message_count)
+        for node in self.nodes:
+            self.await_listed(node, "list_queues", ["name"], [])
+
+    def test_many_declare_at_once_and_agree(self):
+        channels = [self.connect(node).channel() for node in self.nodes]
+        for i in range(20):
+            for channel in channels:
+                channel.queue_declare(f"q{i}", auto_delete=False)
+        names = sorted(f"q{i}" for i in range(20))
+        for node in self.nodes:
+            await_true(lambda node=node: sorted(
+                one["name"] for one in listed(node, "list_queues", "name")) == names, node.log)
+
+    def test_users_and_permissions_are_everywhere(self):
+        self.assertEqual(0, ctl(self.nodes[1], "add_user", "ann", "pw").returncode)
+        done = ctl(self.nodes[1], "set_permissions", "ann", ".*", ".*", "^$")
+        self.assertEqual(0, done.returncode, done.stderr)
+        for node in self.nodes:
+            await_true(lambda node=node: "ann" in [
+                one["user"] for one in listed(node, "list_permissions")], node.log)
+            self.connect(node, user="ann", password="pw")
+
+    def test_an_exclusive_queue_is_known_and_goes_with_its_connection(self):
+        owner = self.connect(self.nodes[0])
+        name = owner.channel().queue_declare("", exclusive=True).method.queue
+        self.await_listed(self.nodes[1], "list_queues", ["name"], [{"name": name}])
+        with self.assertRaises(pika.exceptions.ChannelClosedByBroker) as refused:
+            self.connect(self.nodes[1]).channel().queue_declare(name, passive=True)
+        self.assertEqual(405, refused.exception.reply_code)
+        owner.close()
+        for node in self.nodes:
+            self.await_listed(node, "list_queues", ["name"], [])
+        # Its name is free at once where it was.
+        self.connect(self.nodes[0]).channel().queue_declare("mine", exclusive=True)
+
+    def test_all_is_there_after_a_kill_of_all(self):
+        connection = self.connect(self.nodes[0])
+        channel = connection.channel()
+        channel.confirm_delivery()
+        channel.queue_declare("kept", durable=True)
+        channel.queue_declare("lost")
+        channel.basic_publish("", "kept", b"body", pika.BasicProperties(delivery_mode=2))
+        self.cluster.kill()
+        self.cluster.start()
+        self.cluster.await_ready()
+        for node in self.nodes:
+            self.await_listed(node, "list_queues", ["name"], [{"name": "kept"}])
+        _, _, body = self.connect(self.nodes[0]).channel().basic_get("kept", auto_ack=True)
+        self.assertEqual(b"body", body)
+
+    def test_without_a_majority_nothing_is_declared_and_with_it_again(self):
+        channel = self.connect(self.nodes[0]).channel()
+        channel.queue_declare("before", durable=True)
+        for node in self.nodes[1:]:
+            node.broker.kill()
+        with self.assertRaises(pika.exceptions.ChannelClosedByBroker) as refused:
+            channel.queue_declare("meanwhile", durable=True)
+        self.assertEqual(406, refused.exception.reply_code)
+        self.assertIn("no majority", refused.exception.reply_text)
+        again = self.connect(self.nodes[0]).channel()
+        again.confirm_delivery()
+        again.basic_publish("", "before", b"still served")
+        self.cluster.start(self.nodes[1:])
+        self.cluster.await_ready()
+        again.queue_declare("after", durable=True)
+        for node in self.nodes:
+            await_true(lambda node=node: {"before", "after"} <= {
+                one["name"] for one in listed(node, "list_queues", "name")}, node.log)
+
+    def test_a_node_that_was_away_catches_up(self):
+        away = self.nodes[2]
+        away.broker.kill()
+        channel = self.connect(self.nodes[0]).channel()
+        for i in range(50):
+            channel.queue_declare(f"q{i}", durable=True)
+        self.cluster.start([away])
+        away.await_ready()
+        self.assertEqual(50, len(listed(away, "list_queues", "name")))
+
+
+if __name__ == "__main__":
+    leveret_broker.main()
