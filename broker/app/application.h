@@ -43,7 +43,8 @@ struct ApplicationOptions {
 
 class Application {
 public:
-    /// Returns when clients can connect; for a node of a cluster before that, see ApplicationOptions::on_ready. ErrorKind::invalid is the configuration's fault (the text names the key).
+    /// Returns when clients can connect; for a node of a cluster before that, see ApplicationOptions::on_ready.
+    /// ErrorKind::invalid is the configuration's fault (the text names the key).
     [[nodiscard]] static Result<std::unique_ptr<Application>> start(ApplicationOptions options);
     /// As stop().
     ~Application();

@@ -111,7 +111,7 @@ void CoreState::apply_entry(const ClusterEntry& entry) {
         outcome = {AdminOutcome::invalid, request.error().message, 0};
     }
     proposer_ = nullptr;
-    change(NoteApplied{entry.index, entry.origin, entry.starts, entry.number}, true);
+    change(NoteApplied{entry.index, entry.origin, entry.starts, entry.number, {}}, true);
     if (proposal) finish(*proposal, std::move(outcome));
 }
 

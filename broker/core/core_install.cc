@@ -11,7 +11,7 @@ namespace lvt::broker {
 namespace {
 
 // Frozen:
-//   u8 format version (1) | highest queue uid u64 | { u32 length, command } *
+//   u8 format version (1) | { u32 length, command } *
 constexpr std::uint8_t kStateFormat = 1;
 
 /// The name of what a command puts, without what it says of it; empty: it is never taken away.
@@ -81,7 +81,6 @@ ClusterState CoreState::cluster_state() const {
     ClusterState out{topology_.applied().index, {}};
     ByteWriter writer(out.bytes);
     writer.u8(kStateFormat);
-    writer.u64(topology_.next_queue_uid().value() - 1);
     for (const MetadataCommand& command : topology_.cluster_commands()) {
         // Each node has delay queues of its own.
         if (std::holds_alternative<PutDelayQueue>(command)) continue;
@@ -95,7 +94,6 @@ Result<void> CoreState::on_installed(std::uint64_t index, ByteView state, Time n
     if (index <= topology_.applied().index) return {};
     ByteReader in(state);
     const std::uint8_t format = in.u8();
-    const storage::QueueUid uid_max(in.u64());
     if (!in.ok() || format != kStateFormat)
         return Error{ErrorKind::unsupported, fmt::format("cluster state of version {}", format)};
     ChangeDefinitions wanted;
@@ -131,9 +129,8 @@ Result<void> CoreState::on_installed(std::uint64_t index, ByteView state, Time n
             (void)define_all(one);
         }
     }
-    topology_.reserve_queue_uids(uid_max);
     for (const NoteApplied& mark : marks) change(mark, true);
-    change(NoteApplied{index, {}, 0, 0}, true);
+    change(NoteApplied{index, {}, 0, 0, {}}, true);
     settle_proposals();
     return {};
 }

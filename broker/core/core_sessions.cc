@@ -192,6 +192,8 @@ void CoreState::perform(CloseSession& command) {
     }
     for (const storage::QueueUid uid : std::exchange(session->exclusive_queues, {})) {
         if (Queue* const queue = topology_.find_queue(uid)) delete_queue(*queue);
+        // A cluster takes its time.
+        if (Queue* const still = topology_.find_queue(uid)) still->owner = nullptr;
     }
     // They are gone when it is: another connection may declare them again.
     CloseSession again{command.session, {}};

@@ -100,6 +100,7 @@ void fields(Command& c, Archive& archive) {
         if (archive.version >= 2) archive(c.uid);
     } else if constexpr (std::is_same_v<T, NoteApplied>) {
         archive(c.index), archive(c.origin), archive(c.starts), archive(c.number);
+        archive(c.uid_max);
     } else if constexpr (std::is_same_v<T, ForgetNode>) {
         archive(c.node);
     } else if constexpr (std::is_same_v<T, PutBinding> || std::is_same_v<T, DeleteBinding>) {

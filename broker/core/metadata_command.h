@@ -158,6 +158,8 @@ struct NoteApplied {
     cluster::NodeId origin;
     std::uint64_t starts = 0;
     std::uint64_t number = 0;
+    /// No queue with a higher one was ever made; 0: nothing is said of it.
+    storage::QueueUid uid_max;
 };
 /// Begins what a new cluster starts with. Only the first one counts.
 struct BeginSeed {};

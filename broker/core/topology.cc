@@ -285,6 +285,7 @@ void Topology::note_orphan(const Exchange& exchange) {
 
 Result<void> Topology::apply_one(const NoteApplied& command) {
     applied_.index = std::max(applied_.index, command.index);
+    reserve_queue_uids(command.uid_max);
     if (command.origin.value() != 0)
         applied_.marks[command.origin] = {command.starts, command.number};
     return {};
@@ -303,9 +304,9 @@ Result<void> Topology::apply_one(const ForgetNode& command) {
 std::vector<MetadataCommand> Topology::cluster_commands() const {
     std::vector<MetadataCommand> out = commands(true);
     if (applied_.seeded) out.push_back(BeginSeed{});
-    out.push_back(NoteApplied{applied_.index, {}, 0, 0});
+    out.push_back(NoteApplied{applied_.index, {}, 0, 0, storage::QueueUid(queue_uid_max_)});
     for (const auto& [node, mark] : applied_.marks)
-        out.push_back(NoteApplied{applied_.index, node, mark.starts, mark.number});
+        out.push_back(NoteApplied{applied_.index, node, mark.starts, mark.number, {}});
     return out;
 }
 

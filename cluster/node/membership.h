@@ -1,6 +1,7 @@
 // Membership: who belongs to the cluster, as the metadata group agrees on it. One node's part, without I/O, threads or clock.
 //
-// The group's configuration says who votes; its commands are the members' names and addresses, and what means nothing here (Proposals). The leader lets newcomers in: as standbys, whom it brings up to date
+// The group's configuration says who votes; its commands are the members' names and addresses, and what means nothing here
+// (Proposals). The leader lets newcomers in: as standbys, whom it brings up to date
 // and makes voters while there are fewer than kVotersMax.
 #pragma once
 

@@ -201,6 +201,8 @@ void SimBroker::start() {
     const std::size_t lanes = options_.lanes ? options_.lanes : 1;
     for (std::size_t i = 0; i < lanes; ++i) lanes_.push_back(std::make_unique<Lane>());
     core_ = std::make_unique<Core>(options_.core, lanes, random_, log_);
+    proposals_.clear();
+    if (options_.node.value() != 0) core_->set_node({options_.node, ++starts_});
     storage::Lsn last;
     if (options_.durable) {
         const auto recovered = store_.recover(core_->recovery());
@@ -334,6 +336,7 @@ void SimBroker::end_core_turn() {
         if (output.effects[lane].empty()) continue;
         lanes_[lane]->to_lane.push_back(std::move(output.effects[lane]));
     }
+    for (ProposalRequest& one : output.proposals) proposals_.push_back(std::move(one));
     for (AdminAnswer& answer : output.answers) answers_.push_back(std::move(answer));
     for (StoreRequest& request : output.store) {
         if (auto* append = std::get_if<AppendRequest>(&request)) {

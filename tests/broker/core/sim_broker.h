@@ -29,6 +29,8 @@ struct SimOptions {
     std::size_t lanes = 0;
     CoreOptions core;
     bool durable = true;
+    /// Not 0: a node of a cluster, whose group is the test's.
+    cluster::NodeId node;
 };
 
 class SimBroker;
@@ -124,6 +126,12 @@ public:
     void sync() { store_.sync(); }
 
     Core& core() { return *core_; }
+    /// Ends a turn of whatever the test has called itself.
+    void end_turn() { end_core_turn(); }
+    /// How often it has started, as a node of a cluster.
+    std::uint64_t starts() const { return starts_; }
+    /// What the core has proposed since the last call.
+    std::vector<ProposalRequest> take_proposals() { return std::exchange(proposals_, {}); }
     storage::MemoryStore& store() { return store_; }
     ManualClock& clock() { return clock_; }
     QueueListing queue(ByteView name);
@@ -162,6 +170,8 @@ private:
     std::vector<std::unique_ptr<SimClient>> dead_clients_;
     std::uint32_t last_epoch_ = 0;
     std::vector<AdminAnswer> answers_;
+    std::vector<ProposalRequest> proposals_;
+    std::uint64_t starts_ = 0;
     bool auto_sync_ = true;
 };
 
