@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::uint16_t kPeerPort = 25672;
 constexpr std::uint64_t kStatusIntervalMs = 500;
+/// A group's log that is smaller is not worth to be written anew.
+constexpr std::uint64_t kLogBytesMin = 4u << 20;
 constexpr const char* kPrefix = "cluster_formation.";
 
 std::string value_of(const Config& config, const std::string& key) {
@@ -333,10 +335,14 @@ bool ClusterServer::Node::serve_formation() {
 }
 
 bool ClusterServer::Node::serve_membership() {
+    // The file is written anew where most of it is past.
+    const bool anew = group_log_->size() > kLogBytesMin + 4 * membership_->log_bytes();
+    if (anew) membership_->checkpoint();
     cluster::MembershipOutput out = membership_->take();
     for (const auto& [level, line] : out.log) log_.log(level, "cluster: {}", line);
     if (!out.record.empty()) {
-        const Result<void> stored = group_log_->append(out.record);
+        const Result<void> stored =
+            anew ? group_log_->replace(out.record) : group_log_->append(out.record);
         if (stored.has_error()) {
             fail(stored.error());
             return false;

@@ -8,13 +8,24 @@ namespace lvt::cluster {
 namespace {
 
 constexpr std::size_t kHeaderBytes = 8;
+constexpr const char* kName = "log";
+constexpr const char* kNextName = "log.next";
+
+Bytes framed(ByteView record) {
+    Bytes bytes;
+    ByteWriter out(bytes);
+    out.u32(static_cast<std::uint32_t>(record.size()));
+    out.u32(storage::crc32c(0, record));
+    out.raw(record);
+    return bytes;
+}
 
 }  // namespace
 
 Result<GroupLog> GroupLog::open(
     storage::Fs& fs, const storage::Path& directory, bool belongs, std::vector<Bytes>& records) {
     LVT_TRY(fs.make_directory(directory));
-    const storage::Path path = directory / "log";
+    const storage::Path path = directory / kName;
     const Result<bool> there = fs.exists(path);
     if (there.has_error()) return there.error();
     if (belongs && !*there)
@@ -48,18 +59,28 @@ Result<GroupLog> GroupLog::open(
         end += kHeaderBytes + length;
     }
     if (end < bytes.size()) LVT_TRY((*file)->truncate(end));
-    return GroupLog(std::move(*file), end);
+    return GroupLog(fs, directory, std::move(*file), end);
 }
 
 Result<void> GroupLog::append(ByteView record) {
-    Bytes bytes;
-    ByteWriter out(bytes);
-    out.u32(static_cast<std::uint32_t>(record.size()));
-    out.u32(storage::crc32c(0, record));
-    out.raw(record);
+    const Bytes bytes = framed(record);
     LVT_TRY(file_->write(end_, bytes));
     end_ += bytes.size();
     return file_->sync_data();
+}
+
+Result<void> GroupLog::replace(ByteView record) {
+    const Bytes bytes = framed(record);
+    auto next = fs_->open(directory_ / kNextName, storage::OpenMode::create);
+    if (next.has_error()) return next.error();
+    LVT_TRY((*next)->truncate(0));
+    LVT_TRY((*next)->write(0, bytes));
+    LVT_TRY((*next)->sync());
+    LVT_TRY(fs_->rename(directory_ / kNextName, directory_ / kName));
+    LVT_TRY(fs_->sync_directory(directory_));
+    file_ = std::move(*next);
+    end_ = bytes.size();
+    return {};
 }
 
 }  // namespace lvt::cluster

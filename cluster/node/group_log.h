@@ -19,11 +19,19 @@ public:
 
     /// Durable when it answers. After an error the node stops.
     [[nodiscard]] Result<void> append(ByteView record);
+    /// A record that needs none before it (RaftGroup::checkpoint) takes the place of all. As append().
+    [[nodiscard]] Result<void> replace(ByteView record);
+    /// Octets on the disk.
+    std::uint64_t size() const { return end_; }
 
 private:
-    GroupLog(std::unique_ptr<storage::File> file, std::uint64_t end)
-        : file_(std::move(file)), end_(end) {}
+    GroupLog(
+        storage::Fs& fs, storage::Path directory, std::unique_ptr<storage::File> file,
+        std::uint64_t end)
+        : fs_(&fs), directory_(std::move(directory)), file_(std::move(file)), end_(end) {}
 
+    storage::Fs* fs_;
+    storage::Path directory_;
     std::unique_ptr<storage::File> file_;
     std::uint64_t end_;
 };

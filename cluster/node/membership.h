@@ -51,6 +51,10 @@ public:
     /// What is known of a node's address: the leader writes it down where it is news.
     void note(std::uint64_t now_ms, const Peer& peer);
 
+    /// The next record holds all of the group: those before it may go.
+    void checkpoint() { group_.checkpoint(); }
+    /// What such a record takes, about.
+    std::size_t log_bytes() const;
     /// Encoded proposals, of this node or another. What is not accepted is dropped.
     void submit(std::uint64_t now_ms, std::vector<Bytes> proposals);
     /// Of the machine that applies them.

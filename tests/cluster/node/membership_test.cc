@@ -53,6 +53,10 @@ public:
     std::uint64_t now() const { return now_; }
 
     std::vector<JoinAnswer> answers;
+    /// The first octet of each command, by node.
+    std::map<std::uint64_t, Bytes> applied;
+    /// So often a node was asked for what commands have made.
+    int states = 0;
 
 private:
     bool step() {
@@ -64,6 +68,12 @@ private:
                 const auto to = nodes_.find(one.to.value());
                 if (to == nodes_.end()) continue;
                 to->second->receive(now_, decode_message(one.bytes).value());
+            }
+            if (out.installed) applied[id] = Membership::state_of(*out.installed).value();
+            for (const auto& [index, proposal] : out.commands) applied[id] += proposal.command[0];
+            if (out.wants_state) {
+                ++states;
+                node->provide_state(now_, *out.wants_state, applied[id]);
             }
             for (auto& [link, answer] : out.answers) answers.push_back(std::move(answer));
             any = any || !out.record.empty() || !out.messages.empty();
@@ -162,6 +172,76 @@ TEST(GroupLog, RecordsComeBackAndATornTailIsCutOff) {
     EXPECT_TRUE(GroupLog::open(fs, "/data/cluster", true, records).has_value());
     fs.flip("/data/cluster/log", 9);
     EXPECT_EQ(GroupLog::open(fs, "/data/cluster", false, records).error().kind, ErrorKind::corrupt);
+}
+
+TEST(Membership, AStateThatIsAskedForGoesToANewcomerAsAWhole) {
+    Together nodes;
+    nodes.found({1, 2, 3});
+    ASSERT_TRUE(
+        nodes.until([&] { return nodes.leader() != 0 && nodes[nodes.leader()].caught_up(); }));
+    const std::uint64_t leader = nodes.leader();
+    Bytes expected;
+    for (std::uint64_t number = 1; number <= 24; ++number) {
+        const char letter = static_cast<char>('a' + number - 1);
+        expected += letter;
+        nodes[leader].submit(
+            nodes.now(), {encode_proposal({NodeId{leader}, 1, number, Bytes(1 << 20, letter)})});
+        ASSERT_TRUE(nodes.until([&] { return nodes.applied[leader] == expected; }));
+    }
+    EXPECT_GT(nodes.states, 0);
+    nodes.start(4, LogStore());
+    nodes[leader].admit(nodes.now(), 7, peer(4));
+    ASSERT_TRUE(nodes.until([&] { return nodes.applied[4] == expected && nodes[4].caught_up(); }));
+}
+
+TEST(Membership, WhatIsNoProposalIsNotSubmitted) {
+    Together nodes;
+    nodes.found({1});
+    ASSERT_TRUE(nodes.until([&] { return nodes.leader() == 1; }));
+    nodes[1].submit(nodes.now(), {"too short"});
+    nodes[1].submit(nodes.now(), {encode_proposal({NodeId{1}, 1, 1, "x"})});
+    ASSERT_TRUE(nodes.until([&] { return nodes.applied[1] == "x"; }));
+}
+
+std::vector<std::uint64_t> numbers(const std::vector<Bytes>& encoded) {
+    std::vector<std::uint64_t> out;
+    for (const Bytes& one : encoded) out.push_back(decode_proposal(one).value().number);
+    return out;
+}
+
+TEST(Proposals, GoOnceToALeaderAndAgainWhereNothingComesBack) {
+    using Numbers = std::vector<std::uint64_t>;
+    Proposals proposals(NodeId{1}, 5);
+    proposals.add(1, "a");
+    EXPECT_TRUE(proposals.due(0, NodeId{}, Term{1}).empty());
+    EXPECT_EQ(numbers(proposals.due(0, NodeId{2}, Term{1})), Numbers{1});
+    proposals.add(2, "b");
+    EXPECT_EQ(numbers(proposals.due(10, NodeId{2}, Term{1})), Numbers{2});
+    EXPECT_TRUE(proposals.due(20, NodeId{2}, Term{1}).empty());
+    EXPECT_EQ(proposals.deadline_ms(), 10 + Proposals::kRepeatMs);
+    EXPECT_EQ(
+        numbers(proposals.due(10 + Proposals::kRepeatMs, NodeId{2}, Term{1})), (Numbers{1, 2}));
+    proposals.committed({NodeId{1}, 4, 2, {}});  // of an earlier process
+    proposals.committed({NodeId{2}, 5, 2, {}});  // of another node
+    proposals.committed({NodeId{1}, 5, 1, {}});
+    EXPECT_TRUE(proposals.due(2000, NodeId{2}, Term{1}).empty());
+    EXPECT_EQ(numbers(proposals.due(2001, NodeId{3}, Term{2})), Numbers{2});
+    EXPECT_EQ(numbers(proposals.due(2002, NodeId{3}, Term{3})), Numbers{2});
+    proposals.committed({NodeId{1}, 5, 2, {}});
+    EXPECT_TRUE(proposals.due(9000, NodeId{3}, Term{3}).empty());
+}
+
+TEST(GroupLog, ARecordTakesThePlaceOfAll) {
+    storage::FaultyFs fs;
+    std::vector<Bytes> records;
+    auto log = GroupLog::open(fs, "/data/cluster", false, records).value();
+    ASSERT_TRUE(log.append("one").has_value());
+    ASSERT_TRUE(log.append("two").has_value());
+    ASSERT_TRUE(log.replace("all").has_value());
+    ASSERT_TRUE(log.append("more").has_value());
+    EXPECT_EQ(log.size(), 8u + 3 + 8 + 4);
+    (void)GroupLog::open(fs, "/data/cluster", true, records).value();
+    EXPECT_EQ(records, (std::vector<Bytes>{"all", "more"}));
 }
 
 TEST(GroupLog, IsMissedByWhoBelongsToACluster) {
