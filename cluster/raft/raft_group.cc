@@ -223,6 +223,8 @@ void RaftGroup::absorb_messages(const lvt_update& update) {
                 const auto chain = log_.chain_of(body.previous);
                 ASSERT(chain && log_.term_of(body.previous) == body.previous_term);
                 body.chain = *chain;
+                append_words_ = message.words;
+                told_[message.to] = body.commit;
                 for (std::uint64_t n = 1; n <= from.count; ++n)
                     body.entries.push_back(log_.at(LogIndex{from.index + n}));
                 message.body = std::move(body);
@@ -274,12 +276,32 @@ void RaftGroup::check() const {
 void RaftGroup::advance() {
     while (install_ticket_ == 0) {
         const LogIndex stored{lvt_engine_last_stored(engine_.get())};
-        if (applied_ >= std::min(commit_index(), stored)) return;
+        if (applied_ >= std::min(commit_index(), stored)) break;
         applied_ = next(applied_);
         const Entry& entry = log_.at(applied_);
         if (applied_ > known_) committed_.push_back({applied_, entry.term, entry.type, entry.data});
         if (entry.type == EntryType::change)
             commit_change(applied_, *Configuration::decode(entry.data));
+    }
+    tell_commit();
+}
+
+void RaftGroup::tell_commit() {
+    const LogIndex commit = commit_index();
+    if (state() != GroupState::leader || install_ticket_ != 0 || commit != log_.last()) return;
+    if (told_term_ != log_.term()) told_.clear();
+    told_term_ = log_.term();
+    for (const Member& member : configuration_.members()) {
+        const auto told = told_.find(member.id);
+        // Who has not been sent any is still being asked what it has.
+        if (told == told_.end() || told->second >= commit || held_.size() == kHeldMax) continue;
+        if (lvt_engine_match_index(engine_.get(), member.id.value()) < commit.value()) continue;
+        const auto chain = log_.chain_of(commit);
+        if (!chain) return;
+        told->second = commit;
+        Message message{options_.group, options_.self, member.id, log_.term(), append_words_, {}};
+        message.body = AppendEntries{commit, *log_.term_of(commit), *chain, commit, {}};
+        held_.push_back({vote_ticket_, {member.id, encode_message(message)}});
     }
 }
 

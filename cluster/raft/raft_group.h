@@ -5,6 +5,8 @@
 #include "cluster/raft/log_store.h"
 #include "cluster/raft/message.h"
 
+#include <map>
+
 struct lvt_engine;
 struct lvt_update;
 
@@ -152,6 +154,9 @@ private:
     void check() const;
     /// Hands out what is committed and stored, and what follows from it.
     void advance();
+    /// The engine tells followers of a commit with the next entries or the next heartbeat. Where there is nothing more to send they
+    /// learn it at once: clients of theirs wait for it.
+    void tell_commit();
     void commit_change(LogIndex index, const Configuration& configuration);
     void finish_install();
 
@@ -176,6 +181,11 @@ private:
     /// Up to here nothing is handed out: the state machine has it.
     LogIndex known_;
     LogIndex commit_;
+    /// Of this leader's followers: the commit that they were told last.
+    std::map<NodeId, LogIndex> told_;
+    Term told_term_;
+    /// As the engine wrote them into its last entries.
+    EngineWords append_words_;
     Term leader_term_;
     NodeId leader_;
 
