@@ -9,7 +9,7 @@ from pathlib import Path
 import pika
 
 import leveret_broker
-from cluster_nodes import Cluster, await_true
+from cluster_nodes import Cluster, SECRET, await_true
 from leveret_broker import LEVERET, needs_own_broker
 
 
@@ -155,6 +155,49 @@ class SharedTopologyTest(unittest.TestCase):
         self.cluster.start([away])
         away.await_ready()
         self.assertEqual(50, len(listed(away, "list_queues", "name")))
+
+
+@needs_own_broker
+class FromOneNodeToMoreTest(unittest.TestCase):
+    """A broker that has run alone becomes the first node of a cluster, with all that it has."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory(prefix="leveret-grown-")
+        self.addCleanup(scratch.cleanup)
+        self.cluster = Cluster(Path(scratch.name), 2)
+        self.addCleanup(self.cluster.close)
+        self.first, self.second = self.cluster.nodes
+        self.first.start([]).await_ready()
+        channel = connect(self.first).channel()
+        channel.queue_declare("old", durable=True)
+        channel.basic_publish("", "old", b"kept", pika.BasicProperties(delivery_mode=2))
+        self.assertEqual(0, ctl(self.first, "add_user", "ann", "pw").returncode)
+        self.first.stop()
+
+    def refusal(self, settings):
+        done = subprocess.run(
+            [LEVERET, "serve", "--data-dir", str(self.first.data), "--set",
+             "listeners.tcp.default=127.0.0.1:0", *(f"--set={one}" for one in settings)],
+            capture_output=True, text=True)
+        return done.returncode, done.stderr
+
+    def test_it_founds_a_cluster_with_what_it_has_and_others_join(self):
+        alone = [f"cluster.listener=127.0.0.1:{self.first.port}", f"cluster.secret={SECRET}"]
+        self.first.start(alone).await_ready()
+        self.second.start(self.cluster.settings(self.second)).await_ready()
+        self.assertEqual([{"name": "old"}], listed(self.second, "list_queues", "name"))
+        self.assertIn("ann", [one["user"] for one in listed(self.second, "list_users")])
+        _, _, body = connect(self.first).channel().basic_get("old", auto_ack=True)
+        self.assertEqual(b"kept", body)
+        self.first.stop()
+        code, said = self.refusal([])
+        self.assertEqual(78, code, said)
+        self.assertIn("belongs to a node of a cluster", said)
+
+    def test_with_definitions_of_its_own_it_joins_nobody(self):
+        code, said = self.refusal(self.cluster.settings(self.first))
+        self.assertEqual(78, code, said)
+        self.assertIn("only a blank one can join", said)
 
 
 if __name__ == "__main__":
