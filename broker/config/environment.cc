@@ -3,6 +3,7 @@
 #include "broker/config/conf_file.h"
 #include "broker/config/data_dir.h"
 #include "broker/config/text_file.h"
+#include "cluster/discovery/autocluster.h"
 
 #include <fmt/format.h>
 
@@ -26,6 +27,7 @@ public:
         data_dir();
         logs();
         memory();
+        discovery();
         notes();
         return std::move(out_);
     }
@@ -147,9 +149,19 @@ private:
             assign(variable, "vm_memory_high_watermark.absolute", *text);
     }
 
+    /// The mechanisms' own variables are read by themselves.
+    void discovery() {
+        copy("RABBITMQ_NODE_TYPE", "cluster_formation.node_type");
+        copy("CLEANUP_INTERVAL", "cluster_formation.node_cleanup.interval");
+        copy("CLEANUP_ONLY_LOG_WARNING", "cluster_formation.node_cleanup.only_log_warning");
+        for (discovery::OldVariable& one : discovery::autocluster_variables(environment_)) {
+            if (!one.key.empty()) assign(one.name, std::move(one.key), std::move(one.value));
+            out_.warnings.push_back(std::move(one.advice));
+        }
+    }
+
     void notes() {
         static constexpr std::pair<const char*, const char*> kNotes[] = {
-            {"RABBITMQ_ERLANG_COOKIE", "nodes need no cookie here"},
             {"RABBITMQ_ADVANCED_CONFIG_FILE", "Erlang terms are not read"},
             {"RABBITMQ_ENABLED_PLUGINS_FILE", "there are no plugins"},
             {"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "there is no Erlang runtime here"},

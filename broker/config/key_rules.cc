@@ -230,6 +230,7 @@ std::span<const KeyRule> key_rules() {
         for (const KeyRule& rule : prometheus_key_rules()) all.push_back(rule);
         for (const KeyRule& rule : management_key_rules()) all.push_back(rule);
         for (const KeyRule& rule : cluster_key_rules()) all.push_back(rule);
+        for (const KeyRule& rule : encryption_key_rules()) all.push_back(rule);
         return all;
     }();
     return kAll;

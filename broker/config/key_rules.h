@@ -2,6 +2,7 @@
 #pragma once
 
 #include "broker/config/config.h"
+#include "broker/config/encrypted_value.h"
 #include "broker/config/values.h"
 
 #include <map>
@@ -21,6 +22,8 @@ struct Assignment {
     std::string value;
     std::string source;
     Level level = Level::fallback;
+    /// `value` stood encrypted: it is shown nowhere.
+    bool hidden = false;
 };
 
 /// Last words of keys of a list: "2" comes before "10".
@@ -47,6 +50,7 @@ struct Draft {
     std::map<std::string, ListenAddress> tls_listeners;  // by key
     TlsDraft tls;
     TlsDraft management_tls = {.config = {.key = "management.ssl"}};
+    DecoderSettings decoder;
     std::set<std::string> mechanisms;
     std::map<std::string, Network, ByNumber> proxy_trusted;
     std::set<std::string> loopback_users;
@@ -102,6 +106,8 @@ struct KeyRule {
 [[nodiscard]] std::span<const KeyRule> prometheus_key_rules();
 /// Those of the cluster.
 [[nodiscard]] std::span<const KeyRule> cluster_key_rules();
+/// Those of encrypted values.
+[[nodiscard]] std::span<const KeyRule> encryption_key_rules();
 /// Those of the HTTP API.
 [[nodiscard]] std::span<const KeyRule> management_key_rules();
 

@@ -23,15 +23,16 @@ public:
     Result<Config> load() {
         config().warnings = sources_.warnings;
         config().memory_total_bytes = sources_.machine.memory_bytes;
-        for (const Assignment& assignment : fallbacks()) LVT_TRY(assign(assignment));
-        LVT_TRY(assign_files());
+        given_ = fallbacks();
+        LVT_TRY(read_files());
         Result<EnvironmentSettings> environment =
             read_environment(sources_.environment, sources_.machine.host_name);
         if (environment.has_error()) return std::move(environment).error();
         append(config().warnings, std::move(environment->warnings));
-        for (const Assignment& assignment : environment->assignments) LVT_TRY(assign(assignment));
+        append(given_, std::move(environment->assignments));
         for (const auto& [key, value] : sources_.set)
-            LVT_TRY(assign({key, value, "--set", Level::set}));
+            given_.push_back({key, value, "--set", Level::set});
+        LVT_TRY(assign_all());
         report_later_parts();
         LVT_TRY(finish_security());
         finish();
@@ -41,7 +42,8 @@ public:
 private:
     Config& config() { return draft_.config; }
 
-    static void append(std::vector<std::string>& to, std::vector<std::string> from) {
+    template <class T>
+    static void append(std::vector<T>& to, std::vector<T> from) {
         to.insert(to.end(), from.begin(), from.end());
     }
 
@@ -63,19 +65,53 @@ private:
         return out;
     }
 
-    Result<void> assign_files() {
+    Result<void> read_files() {
         for (const std::filesystem::path& file : sources_.files) {
             Result<std::string> text = read_text_file(file, kConfBytesMax);
             if (text.has_error()) return Error{ErrorKind::invalid, text.error().message};
             Result<std::vector<ConfLine>> lines = parse_conf(*text, file.string());
             if (lines.has_error()) return std::move(lines).error();
             for (ConfLine& line : *lines)
-                LVT_TRY(assign(
+                given_.push_back(
                     {std::move(line.key),
                      std::move(line.value),
                      fmt::format("{}:{}", file.string(), line.line),
-                     Level::file}));
+                     Level::file});
         }
+        return {};
+    }
+
+    /// How values are decrypted comes first, wherever it stands.
+    Result<void> assign_all() {
+        const auto is_decoder = [](const Assignment& one) {
+            return one.key.starts_with("config_entry_decoder.");
+        };
+        for (const Assignment& one : given_)
+            if (is_decoder(one)) LVT_TRY(assign(one));
+        for (Assignment& one : given_) {
+            if (is_decoder(one)) continue;
+            LVT_TRY(decrypt(one));
+            LVT_TRY(assign(one));
+        }
+        return {};
+    }
+
+    /// Variables are taken as they are, as RabbitMQ does.
+    Result<void> decrypt(Assignment& given) const {
+        if (!given.value.starts_with(kEncryptedPrefix) || given.level == Level::environment)
+            return {};
+        Result<std::string> text =
+            decrypted_value(given.value.substr(kEncryptedPrefix.size()), draft_.decoder);
+        if (text.has_error())
+            return Error{
+                ErrorKind::invalid,
+                fmt::format(
+                    "{}: {}: the encrypted value: {}",
+                    given.source,
+                    given.key,
+                    text.error().message)};
+        given.value = std::move(text).value();
+        given.hidden = true;
         return {};
     }
 
@@ -121,9 +157,10 @@ private:
                     given.source,
                     given.key,
                     check.expected,
-                    check.secret ? "..." : given.value)};
+                    check.secret || given.hidden ? "..." : given.value)};
         config().cluster_formation[key] = given.value;
-        settings_[key] = {key, check.secret ? "********" : given.value, given.source};
+        settings_[key] = {
+            key, check.secret || given.hidden ? "********" : given.value, given.source};
         return {};
     }
 
@@ -145,13 +182,13 @@ private:
                     given.source,
                     given.key,
                     expected,
-                    rule.secret ? "..." : given.value)};
+                    rule.secret || given.hidden ? "..." : given.value)};
         if (given.value.size() > 1 && given.value.front() == '"' && given.value.back() == '"')
             warn(fmt::format(
                 "{}: {}: the double quotes are part of the value, as in RabbitMQ",
                 given.source,
                 given.key));
-        const bool masked = rule.secret && given.level != Level::fallback;
+        const bool masked = given.hidden || (rule.secret && given.level != Level::fallback);
         settings_[key] = {key, masked ? "********" : given.value, given.source};
         groups_[key] = rule.group;
         return {};
@@ -160,10 +197,14 @@ private:
     /// The key that empties a group when it is set to "none".
     static std::string_view none_key_of(Group group) {
         switch (group) {
-            case Group::listeners: return "listeners.tcp";
-            case Group::tls_listeners: return "listeners.ssl";
-            case Group::loopback_users: return "loopback_users";
-            default: return "";
+            case Group::listeners:
+                return "listeners.tcp";
+            case Group::tls_listeners:
+                return "listeners.ssl";
+            case Group::loopback_users:
+                return "loopback_users";
+            default:
+                return "";
         }
     }
 
@@ -224,8 +265,7 @@ private:
     }
 
     Result<void> finish_security() {
-        for (auto& [key, address] : draft_.tls_listeners)
-            config().tls_listeners.push_back(address);
+        for (auto& [key, address] : draft_.tls_listeners) config().tls_listeners.push_back(address);
         const TlsConfig& tls = config().tls = finished(draft_.tls);
         const TlsConfig& http_tls = config().management.tls = finished(draft_.management_tls);
         // Offered in this order, whatever the keys' one is: clients take the first that they know.
@@ -308,6 +348,7 @@ private:
 
     const ConfigSources& sources_;
     Draft draft_;
+    std::vector<Assignment> given_;
     std::map<std::string, Setting> settings_;
     std::map<std::string, Group> groups_;
     std::map<Group, Level> group_levels_;

@@ -29,7 +29,7 @@ constexpr SettingSpec kSettings[] = {
     {.name = "instance_tags", .kind = SettingKind::map, .environment = "AWS_EC2_TAGS"},
     {.name = "hostname_path", .environment = "AWS_HOSTNAME_PATH", .fallback = "privateDnsName"},
     {.name = "hostname_path", .kind = SettingKind::list, .meant = "hostname_paths"},
-    {.name = "hostname_paths", .kind = SettingKind::list},
+    {.name = "hostname_paths", .kind = SettingKind::list, .environment = "AWS_HOSTNAME_PATHS"},
     {.name = "ec2_instance_states",
      .kind = SettingKind::list,
      .environment = "AWS_EC2_INSTANCE_STATES"},

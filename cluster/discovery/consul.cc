@@ -85,6 +85,12 @@ bool is_healthy(const json::value& entry) {
     });
 }
 
+/// autocluster's word for none.
+std::string cluster_name_of(const Settings& settings) {
+    const std::string name = settings.text("cluster_name");
+    return name == "undefined" ? "default" : name;
+}
+
 class Consul final : public PeerDiscovery {
 public:
     Consul(Context context, std::string address, HttpOptions http)
@@ -92,7 +98,7 @@ public:
           settings_(context.settings),
           log_(context.log),
           address_(std::move(address)),
-          cluster_(settings_.text("cluster_name")),
+          cluster_(cluster_name_of(settings_)),
           ttl_s_(settings_.integer("svc_ttl")),
           client_(
               {.base = fmt::format(

@@ -27,9 +27,11 @@ constexpr SettingSpec kFormation[] = {
      .max = 3'600'000},
     {.name = "node_cleanup.interval", .idle = kNoCleanup},
     {.name = "node_cleanup.only_log_warning", .idle = kNoCleanup},
-    {.name = "proxy.http_proxy"},
-    {.name = "proxy.https_proxy"},
-    {.name = "proxy.proxy_exclusions", .kind = SettingKind::list},
+    {.name = "proxy.http_proxy", .environment = "HTTP_PROXY"},
+    {.name = "proxy.https_proxy", .environment = "HTTPS_PROXY"},
+    {.name = "proxy.proxy_exclusions",
+     .kind = SettingKind::list,
+     .environment = "PROXY_EXCLUSIONS"},
     {.name = "internal_lock_retries", .idle = kLockPerCall},
     {.name = "lock_retry_limit", .idle = kLockPerCall},
     {.name = "lock_retry_timeout", .idle = kLockPerCall},
@@ -37,6 +39,26 @@ constexpr SettingSpec kFormation[] = {
     {.name = "randomized_startup_delay_range.min", .idle = kNoDelay},
     {.name = "randomized_startup_delay_range.max", .idle = kNoDelay},
 };
+
+constexpr std::string_view kPrefix = "cluster_formation.";
+
+/// As in RabbitMQ the variables of proxies count only where the file names a proxy or an exclusion; libcurl reads its own otherwise.
+StringMap without_idle_proxies(const StringMap& given, StringMap environment) {
+    const std::string proxies = std::string{kPrefix} + "proxy.";
+    const auto named = given.lower_bound(proxies);
+    if (named == given.end() || !named->first.starts_with(proxies))
+        for (const char* name : {"HTTP_PROXY", "HTTPS_PROXY", "PROXY_EXCLUSIONS"})
+            environment.erase(name);
+    return environment;
+}
+
+bool has_long_names(const StringMap& environment) {
+    for (const char* name : {"RABBITMQ_USE_LONGNAME", "USE_LONGNAME"}) {
+        const auto found = environment.find(name);
+        if (found != environment.end() && !found->second.empty()) return found->second == "true";
+    }
+    return false;
+}
 
 }  // namespace
 
@@ -77,12 +99,11 @@ const Mechanism* find_mechanism(std::string_view name) {
 
 Result<std::unique_ptr<PeerDiscovery>> make_discovery(
     const StringMap& given, const Surroundings& surroundings) {
-    static const std::string kPrefix = "cluster_formation.";
     StringMap flat = given;
     if (const auto outside = flat.find("aws.prefer_imdsv2"); outside != flat.end())
-        flat[kPrefix + outside->first] = outside->second;
-    Result<Settings> formation =
-        Settings::resolve(kPrefix, formation_settings(), flat, surroundings.environment);
+        flat[std::string{kPrefix} + outside->first] = outside->second;
+    Result<Settings> formation = Settings::resolve(
+        kPrefix, formation_settings(), flat, without_idle_proxies(flat, surroundings.environment));
     if (formation.has_error()) return std::move(formation).error();
     const std::string backend = formation->text("peer_discovery_backend");
     const Mechanism* const mechanism = find_mechanism(backend);
@@ -95,7 +116,7 @@ Result<std::unique_ptr<PeerDiscovery>> make_discovery(
                 check_key(formation->key("peer_discovery_backend"), backend).expected,
                 backend)};
     Result<Settings> settings = Settings::resolve(
-        kPrefix + std::string{mechanism->name} + ".",
+        fmt::format("{}{}.", kPrefix, mechanism->name),
         mechanism->settings,
         flat,
         surroundings.environment);
@@ -113,11 +134,13 @@ Result<std::unique_ptr<PeerDiscovery>> make_discovery(
         mechanism->name,
         settings->said().empty() ? "" : ", told ",
         fmt::join(settings->said(), ", "));
+    Self self = surroundings.self;
+    self.long_names = self.long_names || has_long_names(surroundings.environment);
     return mechanism->make(
         {std::move(settings).value(),
          std::move(tls),
          std::move(formation).value(),
-         surroundings.self,
+         std::move(self),
          surroundings.environment,
          surroundings.log,
          surroundings.clock,

@@ -52,7 +52,8 @@ struct Surroundings {
     Random& random;
 };
 
-/// The mechanism that `given` asks for, else classic_config. ErrorKind::invalid: one line that names the key; exit code 78.
+/// The mechanism that `given` asks for, else classic_config. Names are long also where RABBITMQ_USE_LONGNAME says so.
+/// ErrorKind::invalid: one line that names the key; exit code 78.
 [[nodiscard]] Result<std::unique_ptr<PeerDiscovery>> make_discovery(
     const StringMap& given, const Surroundings& surroundings);
 

@@ -101,12 +101,48 @@ TEST_F(Environment, MemoryWatermarkInItsThreeForms) {
     }
 }
 
-TEST_F(Environment, TheCookieIsNoted) {
+TEST_F(Environment, TheCookieIsTheClustersSecret) {
     environment("RABBITMQ_ERLANG_COOKIE", "secret");
+    const Config config = load();
+    EXPECT_EQ(config.cluster_formation.at("cluster.secret"), "secret");
+    EXPECT_TRUE(config.warnings.empty());
+}
+
+TEST_F(Environment, VariablesOfAutoclusterAreKeysWithALineEach) {
+    environment("AUTOCLUSTER_TYPE", "etcd");
+    environment("ETCD_HOST", "e.example");
+    environment("AUTOCLUSTER_DELAY", "5");
+    file("cluster_formation.peer_discovery_backend = dns\n");
+    const Config config = load();
     EXPECT_EQ(
-        load().warnings,
-        std::vector<std::string>{
-            "environment RABBITMQ_ERLANG_COOKIE has no effect: nodes need no cookie here"});
+        setting(config, "cluster_formation.peer_discovery_backend"),
+        "etcd from environment AUTOCLUSTER_TYPE");
+    EXPECT_EQ(config.cluster_formation.at("cluster_formation.etcd.host"), "e.example");
+    EXPECT_EQ(
+        config.warnings,
+        (std::vector<std::string>{
+            "environment AUTOCLUSTER_TYPE is autocluster's and deprecated: write "
+            "cluster_formation.peer_discovery_backend = etcd",
+            "environment AUTOCLUSTER_DELAY is autocluster's and has no effect: nodes that start "
+            "together need no random delay",
+            "environment ETCD_HOST is autocluster's and deprecated: write "
+            "cluster_formation.etcd.host = e.example"}));
+    environment("AUTOCLUSTER_TYPE", "zookeeper");
+    EXPECT_TRUE(
+        error().starts_with("environment AUTOCLUSTER_TYPE: "
+                            "cluster_formation.peer_discovery_backend: expected one of "));
+}
+
+TEST_F(Environment, CleanupAndNodeTypeHaveNoEffect) {
+    environment("CLEANUP_INTERVAL", "60");
+    environment("CLEANUP_ONLY_LOG_WARNING", "false");
+    environment("RABBITMQ_NODE_TYPE", "ram");
+    const std::vector<std::string> warnings = load().warnings;
+    ASSERT_EQ(warnings.size(), 3u);
+    EXPECT_EQ(
+        warnings[1],
+        "environment CLEANUP_INTERVAL: cluster_formation.node_cleanup.interval has no effect: "
+        "nobody is removed from a cluster because it is silent");
 }
 
 TEST_F(Environment, WhatKubernetesInjectsIsNobodysBusiness) {
