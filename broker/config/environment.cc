@@ -4,8 +4,11 @@
 #include "broker/config/data_dir.h"
 #include "broker/config/text_file.h"
 #include "cluster/discovery/autocluster.h"
+#include "cluster/discovery/registry.h"
 
 #include <fmt/format.h>
+
+#include <cctype>
 
 namespace lvt::broker {
 namespace {
@@ -183,6 +186,38 @@ private:
 Result<EnvironmentSettings> read_environment(
     const std::map<std::string, std::string>& environment, const std::string& host) {
     return Reader{environment, host}.read();
+}
+
+std::optional<std::string> marathon_address(
+    const std::map<std::string, std::string>& environment,
+    const std::map<std::string, std::string>& formation) {
+    const auto text_of = [](const std::map<std::string, std::string>& map, std::string name) {
+        const auto found = map.find(name);
+        return found == map.end() ? std::string{} : found->second;
+    };
+    const auto setting = [&](const char* name) {
+        return text_of(formation, fmt::format("cluster_formation.{}", name));
+    };
+    const discovery::Mechanism* const mechanism =
+        discovery::find_mechanism(setting("peer_discovery_backend"));
+    const std::string source = setting("marathon.address_source");
+    if (!mechanism || mechanism->name != "marathon" || (!source.empty() && source != "host"))
+        return {};
+    std::string port = setting("marathon.static_port");
+    std::string name = setting("marathon.port_name");
+    if (port.empty() && !name.empty()) {
+        for (char& octet : name)
+            octet = std::isalnum(static_cast<unsigned char>(octet))
+                        ? static_cast<char>(std::toupper(static_cast<unsigned char>(octet)))
+                        : '_';
+        port = text_of(environment, "PORT_" + name);
+    } else if (port.empty()) {
+        const std::string index = setting("marathon.port_index");
+        port = text_of(environment, "PORT" + (index.empty() ? "0" : index));
+    }
+    const std::string host = text_of(environment, "HOST");
+    if (host.empty() || port.empty() || text_of(environment, "MESOS_TASK_ID").empty()) return {};
+    return host + ":" + port;
 }
 
 std::string complete_node_name(const std::string& name, const std::string& host) {

@@ -33,6 +33,7 @@ public:
         for (const auto& [key, value] : sources_.set)
             given_.push_back({key, value, "--set", Level::set});
         LVT_TRY(assign_all());
+        LVT_TRY(advertise());
         report_later_parts();
         LVT_TRY(finish_security());
         finish();
@@ -94,6 +95,16 @@ private:
             LVT_TRY(assign(one));
         }
         return {};
+    }
+
+    /// A task of Marathon is found at its agent's ports, unless it says another address itself.
+    Result<void> advertise() {
+        if (config().cluster_formation.contains("cluster.advertise")) return {};
+        std::optional<std::string> address =
+            marathon_address(sources_.environment, config().cluster_formation);
+        if (!address) return {};
+        return assign(
+            {"cluster.advertise", *std::move(address), "environment HOST", Level::environment});
     }
 
     /// Variables are taken as they are, as RabbitMQ does.

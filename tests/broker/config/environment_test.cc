@@ -133,6 +133,29 @@ TEST_F(Environment, VariablesOfAutoclusterAreKeysWithALineEach) {
                             "cluster_formation.peer_discovery_backend: expected one of "));
 }
 
+TEST_F(Environment, ATaskOfMarathonIsFoundAtItsAgentsPorts) {
+    environment("MESOS_TASK_ID", "mq.1");
+    environment("HOST", "10.0.0.7");
+    environment("PORT0", "31000");
+    environment("PORT1", "31001");
+    environment("PORT_PEER_1", "31002");
+    const auto advertised = [this] { return setting(load(), "cluster.advertise"); };
+    EXPECT_EQ(advertised(), "absent");
+    set("cluster_formation.peer_discovery_backend", "dcos");
+    EXPECT_EQ(advertised(), "10.0.0.7:31000 from environment HOST");
+    set("cluster_formation.marathon.port_index", "1");
+    EXPECT_EQ(advertised(), "10.0.0.7:31001 from environment HOST");
+    set("cluster_formation.marathon.port_name", "peer-1");
+    EXPECT_EQ(advertised(), "10.0.0.7:31002 from environment HOST");
+    set("cluster_formation.marathon.static_port", "25672");
+    EXPECT_EQ(advertised(), "10.0.0.7:25672 from environment HOST");
+    set("cluster_formation.marathon.address_source", "container_ip");
+    EXPECT_EQ(advertised(), "absent");
+    set("cluster_formation.marathon.address_source", "host");
+    set("cluster.advertise", "mq.example:1");
+    EXPECT_EQ(advertised(), "mq.example:1 from --set");
+}
+
 TEST_F(Environment, CleanupAndNodeTypeHaveNoEffect) {
     environment("CLEANUP_INTERVAL", "60");
     environment("CLEANUP_ONLY_LOG_WARNING", "false");
