@@ -96,7 +96,9 @@ class Aws(Double):
         if region != self.region:
             return error(403, "SignatureDoesNotMatch", f"Credential should be scoped to {self.region}")
         signed = parts["SignedHeaders"].split(";")
-        if "host" not in signed or "x-amz-date" not in signed or \
+        # RabbitMQ's is the plain date, in the same form.
+        date = "x-amz-date" if "x-amz-date" in header else "date"
+        if "host" not in signed or date not in signed or \
                 token and "x-amz-security-token" not in signed:
             return error(403, "IncompleteSignature", "headers are missing from the signature")
         query = "&".join(f"{quoted(name)}={quoted(value)}" for name, value in sorted(
@@ -105,7 +107,7 @@ class Aws(Double):
             request.method, "/", query, *(f"{name}:{header[name]}" for name in signed), "",
             ";".join(signed), hashlib.sha256(request.body).hexdigest()])
         scope = f"{day}/{region}/{service}/aws4_request"
-        text = "\n".join(["AWS4-HMAC-SHA256", header["x-amz-date"], scope,
+        text = "\n".join(["AWS4-HMAC-SHA256", header[date], scope,
                           hashlib.sha256(canonical.encode()).hexdigest()])
         key = ("AWS4" + secret).encode()
         for word in (day, region, service, "aws4_request"):
@@ -191,8 +193,10 @@ class Aws(Double):
                 self.imds_v2_only and not token:
             return 401, ""
         role = "/latest/meta-data/iam/security-credentials"
+        instance = next((one["id"] for one in self.instances if one["ip"] == request.client),
+                        self.instance)
         found = {"/latest/meta-data/placement/availability-zone": self.region + "b",
-                 "/latest/meta-data/instance-id": self.instance,
+                 "/latest/meta-data/instance-id": instance,
                  role: self.role, role + "/": self.role,
                  f"{role}/{self.role}": self.role_keys}.get(request.path)
         return (200, found) if found else (404, "Not Found")

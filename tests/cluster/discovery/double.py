@@ -3,11 +3,13 @@
 import http.server
 import json
 import threading
+import time
 import urllib.parse
 
 
 class Request:
-    def __init__(self, method, path, query, headers, body):
+    def __init__(self, client, method, path, query, headers, body):
+        self.client = client  # its address
         self.method = method
         self.path = path
         self.query = query  # as it came, without "?"
@@ -26,11 +28,13 @@ class Request:
 
 
 class Double:
-    """`answer(request)` of the subclass says (status, body[, headers]); it is called under no lock. `fault` is a status that everything gets."""
+    """`answer(request)` of the subclass says (status, body[, headers]); it is called under no lock. `fault` is a status that everything gets, or a
+    word: "garbage" (200, and no JSON), "closed" (no word at all), "silent" (nothing until the fault is over). `delay_s` comes before each answer."""
 
-    def __init__(self, case, port=0, context=None):
+    def __init__(self, case, port=0, context=None, host="127.0.0.1"):
         self.requests = []
         self.fault = None
+        self.delay_s = 0
         self.lock = threading.Condition()
         double = self
 
@@ -40,13 +44,27 @@ class Double:
 
             def serve(self):
                 size = int(self.headers.get("Content-Length") or 0)
+                # Behind a proxy the whole URL is asked for.
+                if self.path.startswith("http://"):
+                    self.path = "/" + self.path.split("/", 3)[3]
                 path, _, query = self.path.partition("?")
-                request = Request(self.command, urllib.parse.unquote(path), query,
-                                  dict(self.headers.items()), self.rfile.read(size))
+                request = Request(
+                    self.client_address[0], self.command, urllib.parse.unquote(path), query,
+                    dict(self.headers.items()), self.rfile.read(size))
                 with double.lock:
                     double.requests.append(request)
-                status, body, *more = (double.fault, "fault") if double.fault \
-                    else double.answer(request)
+                fault = double.fault
+                if fault in ("closed", "silent"):
+                    while fault == "silent" and double.fault == fault:
+                        time.sleep(0.02)
+                    self.close_connection = True
+                    return
+                time.sleep(double.delay_s)
+                if fault:
+                    status, body, *more = (200, "<html>Welcome</html>") if fault == "garbage" \
+                        else (fault, "fault")
+                else:
+                    status, body, *more = double.answer(request)
                 if not isinstance(body, (str, bytes)):
                     body = json.dumps(body)
                 if isinstance(body, str):
@@ -66,22 +84,32 @@ class Double:
             def log_message(self, *arguments):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.server.daemon_threads = True
-        self.server.block_on_close = False
-        if context:
-            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.port = self.server.server_address[1]
-        self.address = f"127.0.0.1:{self.port}"
-        self.url = ("https://" if context else "http://") + self.address
-        self._thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        self._thread.start()
+        self._handler = Handler
+        self._servers = []
         case.addCleanup(self.close)
+        self.port = self.listen_also(host, port, context)
+        self.address = f"{host}:{self.port}"
+        self.url = ("https://" if context else "http://") + self.address
+
+    def listen_also(self, host, port, context=None):
+        """Answers the port."""
+        server = http.server.ThreadingHTTPServer((host, port), self._handler)
+        server.daemon_threads = True
+        server.block_on_close = False
+        if context:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        self._servers.append((server, thread))
+        return server.server_address[1]
 
     def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-        self._thread.join()
+        self.fault = None
+        while self._servers:
+            server, thread = self._servers.pop()
+            server.shutdown()
+            server.server_close()
+            thread.join()
 
     def lines(self):
         with self.lock:

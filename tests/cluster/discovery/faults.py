@@ -23,12 +23,12 @@ OUTCOMES = {
 
 
 class FaultyServer:
-    def __init__(self, case):
+    def __init__(self, case, host="127.0.0.1"):
         self.fault = "500"
         self.requests = []
         self._stopping = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = "127.0.0.1:%d" % self._listener.getsockname()[1]
+        self._listener = socket.create_server((host, 0))
+        self.address = "%s:%d" % (host, self._listener.getsockname()[1])
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
         case.addCleanup(self.close)
