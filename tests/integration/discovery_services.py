@@ -152,6 +152,10 @@ class DnsServices(Dns):
     def lines(self, node):
         return ["dns.srv=_mq._tcp.test", *self.servers()]
 
+    def settings(self, node):
+        """Nodes are listed by the names that they advertise."""
+        return [*super().settings(node), f"cluster.advertise=mq-{node.number}.mq:{node.port}"]
+
 
 class OfDouble(Service):
     """`make()` makes the double at self.port."""
