@@ -115,6 +115,8 @@ Result<void> Application::build() {
             core_thread_->set_proposer([this](std::vector<ProposalRequest>& proposals) {
                 cluster_->propose(std::move(proposals));
             });
+            core_thread_->set_peers(
+                [this](std::vector<PeerBatch>& batches) { send_batches(batches); });
         }
         management_->open(
             *watch_,

@@ -88,6 +88,7 @@ private:
     void start_cluster();
     /// The core's thread: the node is a member, and the cluster has its first definitions.
     void open_if_ready();
+    void send_batches(std::vector<PeerBatch>& batches);
     void accept_connections();
     void take_connection(const Listener& listener, int fd);
     void hand_over(Arrival arrival);
@@ -123,6 +124,8 @@ private:
     std::size_t next_lane_ = 0;
     /// The node is a member of its cluster; the core's thread.
     bool joined_ = false;
+    /// By peer: the stream that the core knows of.
+    std::map<cluster::NodeId, std::uint64_t> streams_;
     bool opened_ = false;
     /// Between start and stop_app(); the core's thread.
     bool accepting_ = false;

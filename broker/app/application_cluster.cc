@@ -39,6 +39,28 @@ void Application::start_cluster() {
              });
          },
          [call] { call([](Core& core, Time now) { core.on_leading(now); }); },
+         [call](cluster::NodeId peer, const std::string& name) {
+             call([peer, name](Core& core, Time) { core.name_peer(peer, name); });
+         },
+         [this, call](cluster::NodeId peer, std::uint64_t stream, const std::string& name) {
+             call([this, peer, stream, name](Core& core, Time now) {
+                 streams_[peer] = stream;
+                 core.on_peer_up(peer, name, now);
+             });
+         },
+         [this, call](cluster::NodeId peer, std::uint64_t stream) {
+             call([this, peer, stream](Core& core, Time now) {
+                 if (streams_[peer] == stream) core.on_peer_down(peer, now);
+             });
+         },
+         [this, call](cluster::NodeId peer, std::uint64_t stream, Bytes batch) {
+             auto shared = std::make_shared<Bytes>(std::move(batch));
+             call([this, peer, stream, shared](Core& core, Time now) {
+                 if (streams_[peer] != stream) return;
+                 const Result<void> taken = core.on_peer_batch(peer, *shared, now);
+                 if (taken.has_error()) cluster_->end_stream(peer, stream, taken.error().message);
+             });
+         },
          [this, call] {
              call([this](Core& core, Time now) {
                  core.on_joined(now);
@@ -46,6 +68,15 @@ void Application::start_cluster() {
              });
          }},
         [this](Error error) { fail(std::move(error)); });
+}
+
+void Application::send_batches(std::vector<PeerBatch>& batches) {
+    std::vector<StreamBatch> out;
+    for (PeerBatch& batch : batches) {
+        const std::uint64_t stream = streams_[batch.peer];
+        out.push_back({stream, std::move(batch)});
+    }
+    cluster_->send(std::move(out));
 }
 
 void Application::open_if_ready() {

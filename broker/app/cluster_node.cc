@@ -107,7 +107,13 @@ Result<void> ClusterServer::Node::bind(const std::string& wanted) {
             [this](std::uint64_t link, cluster::LinkFrame frame) {
                 on_frame(link, std::move(frame));
             },
-            [this](const std::string& host, Resolved done) { resolve(host, std::move(done)); }},
+            [this](const std::string& host, Resolved done) { resolve(host, std::move(done)); },
+            [this](std::uint64_t link) {
+                if (streams_) streams_->on_open(link);
+            },
+            [this](std::uint64_t link) {
+                if (streams_) streams_->on_closed(link);
+            }},
         loop_,
         clock_,
         random_,
@@ -258,6 +264,11 @@ void ClusterServer::Node::fail(Error error) {
 }
 
 void ClusterServer::Node::on_frame(std::uint64_t link, cluster::LinkFrame frame) {
+    if (frame.type == cluster::FrameType::stream) {
+        // It comes again where this node is not ready.
+        if (!streams_) return transport_->drop(link, "not a member yet");
+        return streams_->on_frame(link, frame.payload);
+    }
     if (frame.type == cluster::FrameType::formation) {
         const auto message = cluster::decode_formation(frame.payload);
         if (message.has_value())
@@ -288,10 +299,12 @@ void ClusterServer::Node::serve() {
     }
     serving_ = false;
     if (failed_) return;
+    if (caught_up_) serve_streams();
     // Who is silent shows by nothing but the time.
     if (membership_ && now_ms() >= next_status_ms_) publish_status();
     std::uint64_t due = formation_->deadline_ms();
     if (membership_) due = std::min({due, membership_->deadline_ms(), proposals_->deadline_ms()});
+    if (streams_) due = std::min(due, streams_->deadline_ms());
     const Milliseconds now = clock_.now().monotonic;
     timer_.arm_at_latest(Milliseconds(static_cast<std::int64_t>(due)), now);
 }

@@ -3,6 +3,7 @@
 
 #include "broker/app/cluster_server.h"
 #include "broker/app/discovery_thread.h"
+#include "broker/net/peer_streams.h"
 #include "broker/net/listener.h"
 #include "broker/net/peer_transport.h"
 #include "cluster/discovery/registry.h"
@@ -30,6 +31,9 @@ public:
     void start(ClusterHooks hooks, FatalHandler on_fatal);
     void propose(std::vector<ProposalRequest> proposals);  // any thread
     void provide_state(std::uint64_t index, Bytes state);  // any thread
+    void send(std::vector<StreamBatch> batches);  // any thread
+    void end_stream(
+        cluster::NodeId peer, std::uint64_t stream, std::string reason);  // any thread
     void stop();
     const std::string& name() const { return listener_->name(); }
     ClusterStatus status() const;  // any thread
@@ -52,6 +56,7 @@ private:
     /// Tells the core.
     void hand_over(cluster::MembershipOutput& out);
     bool serve_proposals();
+    void serve_streams();
     void send(cluster::NodeId to, cluster::FrameType type, Bytes message);
     void publish_status();
     void fail(Error error);
@@ -80,6 +85,8 @@ private:
     bool leading_ = false;
     bool caught_up_ = false;
     bool alone_ = false;
+    /// Not before this node has caught up.
+    std::optional<PeerStreams> streams_;
     std::unique_ptr<DiscoveryThread> discovery_;
     LoopTimer timer_;
     bool serving_ = false;

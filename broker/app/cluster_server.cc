@@ -31,6 +31,10 @@ void ClusterServer::start(ClusterHooks hooks, FatalHandler on_fatal) {
 void ClusterServer::propose(std::vector<ProposalRequest> proposals) {
     node_->propose(std::move(proposals));
 }
+void ClusterServer::send(std::vector<StreamBatch> batches) { node_->send(std::move(batches)); }
+void ClusterServer::end_stream(cluster::NodeId peer, std::uint64_t stream, std::string reason) {
+    node_->end_stream(peer, stream, std::move(reason));
+}
 void ClusterServer::provide_state(std::uint64_t index, Bytes state) {
     node_->provide_state(index, std::move(state));
 }

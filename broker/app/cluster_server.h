@@ -36,8 +36,20 @@ struct ClusterHooks {
     std::function<void(std::uint64_t index)> on_want_state;
     /// Each time this node comes to lead.
     std::function<void()> on_leading;
+    // Streams to peers that the core tells of its queues. Each has a number, larger than those before.
+    std::function<void(cluster::NodeId peer, const std::string& name)> on_peer_named;
+    std::function<void(cluster::NodeId peer, std::uint64_t stream, const std::string& name)>
+        on_stream_begun;
+    std::function<void(cluster::NodeId peer, std::uint64_t stream)> on_stream_ended;
+    std::function<void(cluster::NodeId peer, std::uint64_t stream, Bytes batch)> on_batch;
     /// Once: the node is a member, and has been told all that was agreed on before.
     std::function<void()> on_caught_up;
+};
+
+/// For a stream; nothing becomes of it where that is over.
+struct StreamBatch {
+    std::uint64_t stream = 0;
+    PeerBatch batch;
 };
 
 class ClusterServer {
@@ -62,6 +74,10 @@ public:
     void propose(std::vector<ProposalRequest> proposals);
     /// Any thread.
     void provide_state(std::uint64_t index, Bytes state);
+    /// Any thread, in order.
+    void send(std::vector<StreamBatch> batches);
+    /// Any thread: what came on it makes no sense.
+    void end_stream(cluster::NodeId peer, std::uint64_t stream, std::string reason);
     /// Unregisters. Blocks.
     void stop();
     /// "127.0.0.1:25672".

@@ -53,6 +53,8 @@ public:
     /// The index that the next push() gets.
     DeliveryIndex next_index() const { return next_index_; }
     DeliveryIndex push(Unacked unacked);
+    /// Leaves one index out: it is in hand elsewhere.
+    DeliveryIndex skip() { return next_index_++; }
     /// Takes out what is not settled of [first, end), ascending: take(Unacked&&) for each. It must not call back.
     template <class Take>
     void take_range(DeliveryIndex first, DeliveryIndex end, Take&& take) {

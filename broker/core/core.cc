@@ -34,6 +34,14 @@ Result<void> Core::on_installed(std::uint64_t index, ByteView state, Time now) {
 ClusterState Core::cluster_state() const { return state_->cluster_state(); }
 void Core::on_leading(Time now) { state_->on_leading(now); }
 void Core::on_joined(Time now) { state_->on_joined(now); }
+void Core::on_peer_up(cluster::NodeId peer, ByteView name, Time now) {
+    state_->on_peer_up(peer, name, now);
+}
+void Core::on_peer_down(cluster::NodeId peer, Time now) { state_->on_peer_down(peer, now); }
+Result<void> Core::on_peer_batch(cluster::NodeId peer, ByteView batch, Time now) {
+    return state_->on_peer_batch(peer, batch, now);
+}
+void Core::name_peer(cluster::NodeId peer, ByteView name) { state_->name_peer(peer, name); }
 void Core::on_timer(Time now) { state_->on_timer(now); }
 TurnOutput& Core::end_turn(Time now) { return state_->end_turn(now); }
 std::optional<Milliseconds> Core::next_deadline() const { return state_->next_deadline(); }
@@ -99,6 +107,7 @@ void CoreState::on_timer(Time now) {
 /// Every event source ends here. Hand-outs come first: what is settled by them need not be written.
 TurnOutput& CoreState::end_turn(Time now) {
     now_ = now;
+    if (!awaiting_gone_.empty()) answer_gone();
     do {
         run_queues();
         if (snapshot_wanted_ || commits_.due(now.monotonic)) build_commit();
@@ -108,6 +117,7 @@ TurnOutput& CoreState::end_turn(Time now) {
     if (stopping_ && !stop_ticket_) write_clean_stop();
     failed_channels_.clear();
     turn_began_.reset();
+    if (!peers_.empty()) collect_peer_batches();
     return output_;
 }
 
@@ -151,6 +161,7 @@ void CoreState::begin_stop(Time now) {
                         "broker forced connection closure with reason 'shutdown'"}});
         }
     }
+    end_guests();
 }
 
 }  // namespace lvt::broker

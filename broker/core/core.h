@@ -69,6 +69,17 @@ public:
     /// Its state is as new as the cluster's, for the first time: what its last process left behind is cleared away.
     void on_joined(Time now);
 
+    // Queues that live at other nodes (core_peers.cc). TurnOutput::peers goes out on the streams.
+
+    /// A stream to the node begins: nothing of an earlier one comes any more. `name`: "rabbit@h".
+    void on_peer_up(cluster::NodeId peer, ByteView name, Time now);
+    /// It has ended, and what was on its way may be lost.
+    void on_peer_down(cluster::NodeId peer, Time now);
+    /// What came on it, one batch. Where it makes no sense, the stream has ended here and must be closed.
+    Result<void> on_peer_batch(cluster::NodeId peer, ByteView batch, Time now);
+    /// For error texts, before the first stream to it.
+    void name_peer(cluster::NodeId peer, ByteView name);
+
     /// When next_deadline() has come; calls that are early do no harm.
     void on_timer(Time now);
 

@@ -23,6 +23,19 @@ const char* reason_of(AlarmState alarm) {
 
 void CoreState::on_alarm(AlarmState alarm, Time now) {
     now_ = now;
+    if (alarm == own_alarm_) return;
+    own_alarm_ = alarm;
+    for (const auto& [id, peer] : peers_) tell(*peer, PeerAlarm{alarm.memory, alarm.disk});
+    refresh_alarm();
+}
+
+/// Publishers wait for every node of the cluster, as RabbitMQ's do.
+void CoreState::refresh_alarm() {
+    AlarmState alarm = own_alarm_;
+    for (const auto& [id, peer] : peers_) {
+        alarm.memory |= peer->alarm.memory;
+        alarm.disk |= peer->alarm.disk;
+    }
     if (alarm == alarm_) return;
     const bool ends = !alarm.any() && alarm_.any();
     alarm_ = alarm;
@@ -118,7 +131,8 @@ void CoreState::nack_held_back(const ChannelKey& key) {
 
 void CoreState::release_held_back() {
     const bool alarm = alarm_.any();
-    const bool disk_behind = commits_.unsynced_bytes() > options_.unsynced_bytes_max / 2;
+    const bool disk_behind =
+        commits_.unsynced_bytes() > options_.unsynced_bytes_max / 2 || peers_behind();
     if (alarm && disk_behind) return;
     any_held_back_ = false;
     std::vector<ChannelKey> released;

@@ -114,6 +114,7 @@ Done CoreState::basic(ChannelState& channel, const amqp::BasicQos& method) {
     } else {
         channel.prefetch = method.prefetch_count;
     }
+    if (channel.remote) qos_elsewhere(channel, method);
     reply(channel, amqp::BasicQosOk{});
     return {};
 }
@@ -127,10 +128,12 @@ void CoreState::perform(Consume& command) {
 
 Done CoreState::consume(ChannelState& channel, Consume& command) {
     const amqp::BasicConsume& method = *command.method;
+    if (channel.remote) consumes_here(channel, command.slot);
     if (method.queue == kReplyTo) return consume_replies(channel, command);
     const auto found = readable_queue(channel, method.queue);
     if (found.has_error()) return found.error();
     Queue& queue = **found;
+    if (!is_here(queue)) return consume_elsewhere(channel, queue, command);
     if (queue.settings.type == QueueType::quorum && channel.credit.limit) {
         return AmqpError{
             ReplyCode::not_implemented,
@@ -183,6 +186,7 @@ Done CoreState::consume(ChannelState& channel, Consume& command) {
 void CoreState::perform(Cancel& command) {
     ChannelState* const channel = addressed(command.session, command.channel);
     if (!channel || deferred(*channel, command)) return;
+    if (channel->remote && cancel_elsewhere(*channel, command)) return;
     Consumer* const consumer = command.slot ? channel->consumer(command.slot) : nullptr;
     if (consumer) {
         Queue* const queue = consumer->queue;
@@ -251,6 +255,7 @@ void CoreState::perform(Recover& command) {
     for (const DeliveryRange range : outside_transaction(*channel, 0, channel->gets.next_index())) {
         return_range(channel->gets, range);
     }
+    if (channel->remote) recover_elsewhere(*channel, command);
     if (!command.no_wait) reply(*channel, amqp::BasicRecoverOk{});
 }
 
@@ -258,6 +263,7 @@ Done CoreState::basic(ChannelState& channel, const amqp::BasicGet& method) {
     const auto found = readable_queue(channel, method.queue);
     if (found.has_error()) return found.error();
     Queue& queue = **found;
+    if (!is_here(queue)) return get_elsewhere(channel, queue, method);
     if (queue.settings.type == QueueType::quorum && queue.settings.single_active_consumer) {
         return AmqpError{
             ReplyCode::resource_locked,

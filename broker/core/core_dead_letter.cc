@@ -184,7 +184,8 @@ void CoreState::discard(Queue& queue, QueuedMessage entry, DeathReason reason) {
         dead_letter(queue, *entry.message, reason);
     else
         count_death(queue, reason, false);
-    settle_on_disk(queue, entry.seq, *entry.message);
+    if (!settles_later(queue, entry.seq, entry.message))
+        settle_on_disk(queue, entry.seq, *entry.message);
 }
 
 /// The copy and the settle of the original stand in one commit (design rule 10).

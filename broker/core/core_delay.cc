@@ -42,7 +42,8 @@ void CoreState::release_delayed(Queue& queue, const QueuedMessage& entry) {
     };
     Exchange* const exchange = queue.delayed->exchange;
     forward(*queue.vhost, exchange, after_delay(pool_, *entry.message), accepts);
-    settle_on_disk(queue, entry.seq, *entry.message);
+    if (!settles_later(queue, entry.seq, entry.message))
+        settle_on_disk(queue, entry.seq, *entry.message);
 }
 
 }  // namespace lvt::broker

@@ -127,6 +127,7 @@ void CoreState::perform(Settle& command) {
 }
 
 void CoreState::settle(ChannelState& channel, Settle& command) {
+    if (channel.remote && settle_elsewhere(channel, command)) return;
     Consumer* const consumer = command.slot ? channel.consumer(command.slot) : nullptr;
     if (command.slot && !consumer) return;
     UnackedList& list = consumer ? consumer->unacked : channel.gets;

@@ -21,8 +21,9 @@ struct CoreFields {
           random_(random),
           log_(log),
           commits_(options_.durable),
-          sessions_(lanes) {
-        output_.effects.resize(lanes);
+          sessions_(lanes + 1),
+          peer_lane_(static_cast<LaneIndex>(lanes)) {
+        output_.effects.resize(lanes + 1);
         all_unacked_.limit = options_.unacked_bytes_max;
     }
 
@@ -61,6 +62,8 @@ struct CoreFields {
     /// (monotonic deadline, queue); at most one a queue.
     std::set<std::pair<Milliseconds, storage::QueueUid>> queue_timers_;
 
+    AlarmState own_alarm_;
+    /// Of any node of the cluster.
     AlarmState alarm_;
     bool any_held_back_ = false;
     /// When to look for publishers that have waited too long.
@@ -102,6 +105,20 @@ struct CoreFields {
 
     /// Any virtual host is traced.
     bool any_traced_ = false;
+
+    // Queues that live at other nodes.
+    std::map<cluster::NodeId, std::unique_ptr<Peer>> peers_;
+    /// The lane of other nodes' sessions, behind all others, and whose they are, by slot.
+    LaneIndex peer_lane_ = 0;
+    std::vector<Guest> guests_;
+    std::vector<std::uint32_t> free_guests_;
+    std::uint32_t last_guest_epoch_ = 0;
+    /// Of the transaction under way.
+    RemoteWaitPtr tx_wait_;
+    /// Channels that deleted a queue elsewhere which is still known here.
+    std::vector<ChannelKey> awaiting_gone_;
+    /// Of the message under way, by node.
+    std::map<cluster::NodeId, RemoteMove> moving_;
 
     // Reused from publish to publish.
     Route copies_route_;

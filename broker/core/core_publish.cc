@@ -62,6 +62,8 @@ bool CoreState::publish_to(const Route& route, ChannelState& channel, Publish& c
         return true;
     }
     if (!message.persistent() && commits_.enabled()) keep_for_quorum(route, message);
+    if (clustered() && goes_elsewhere(route)) [[unlikely]]
+        return publish_across(route, channel, command);
     targets_.clear();
     bool refused = false;
     for (std::size_t i = 0; i + 1 < route.queues.size(); ++i) {
@@ -98,12 +100,13 @@ void CoreState::keep_for_quorum(const Route& route, Message& message) {
 
 /// False where the queue has no room and says so.
 bool CoreState::offer(Queue& queue, MessagePtr&& message) {
-    if (!is_here(queue)) [[unlikely]]
-        return false;
     if (queue.refuses_when_full && refuses(queue, *message)) [[unlikely]] {
         const bool dead_letters = queue.settings.overflow == Overflow::reject_publish_dlx &&
                                   queue.settings.dead_letter_exchange;
-        if (dead_letters) dead_letter(queue, *message, DeathReason::maxlen);
+        if (dead_letters) {
+            dead_letter(queue, *message, DeathReason::maxlen);
+            (void)settles_later(queue, 0, {});
+        }
         return false;
     }
     ++queue.stats.publish;

@@ -3,10 +3,28 @@
 #include "broker/core/reply_to.h"
 #include "broker/core/topology_errors.h"
 
+#include <algorithm>
+#include <charconv>
+
 namespace lvt::broker {
 
 using amqp::AmqpError;
 using amqp::ReplyCode;
+
+namespace {
+
+/// Of a cluster's names: whose client it is.
+constexpr std::size_t kNodeDigits = 16;
+
+cluster::NodeId node_of(ByteView name) {
+    name.remove_prefix(kReplyToPrefix.size());
+    std::uint64_t node = 0;
+    const char* const end = name.data() + std::min(kNodeDigits, name.size());
+    const auto read = std::from_chars(name.data(), end, node, 16);
+    return cluster::NodeId(read.ptr == end && name.size() > kNodeDigits ? node : 0);
+}
+
+}  // namespace
 
 std::optional<Done> CoreState::declare_reply_name(
     ChannelState& channel, const amqp::QueueDeclare& method) {
@@ -14,7 +32,10 @@ std::optional<Done> CoreState::declare_reply_name(
     const Bytes name = without_line_ends(method.queue);
     if (name != kReplyTo) {
         if (!name.starts_with(kReplyToPrefix)) return std::nullopt;
-        if (!find_reply_channel(vhost, name)) return Done(not_found("queue", name, vhost));
+        const auto peer = clustered() ? peers_.find(node_of(name)) : peers_.end();
+        const bool elsewhere = peer != peers_.end() && peer->second->up;
+        if (!elsewhere && !find_reply_channel(vhost, name))
+            return Done(not_found("queue", name, vhost));
     }
     if (!method.no_wait) reply(channel, amqp::QueueDeclareOk{name, 0, 1});
     return Done();
@@ -28,7 +49,9 @@ Done CoreState::consume_replies(ChannelState& channel, const Consume& command) {
     if (complaint) return AmqpError{ReplyCode::precondition_failed, complaint};
     channel.reply_slot = command.slot;
     // Two parts of base64, as in RabbitMQ's names.
-    channel.reply_name = Bytes(kReplyToPrefix) + random_.name() + '.' + random_.name() + "==";
+    const Bytes node = clustered() ? fmt::format("{:016x}", node_.id.value()) : Bytes();
+    channel.reply_name =
+        Bytes(kReplyToPrefix) + node + random_.name() + '.' + random_.name() + "==";
     reply_channels_[channel.reply_name] = key_of(channel);
     if (!method.no_wait) reply(channel, amqp::BasicConsumeOk{method.consumer_tag});
     return {};
@@ -62,7 +85,12 @@ bool CoreState::deliver_replies(ChannelState& channel, const Publish& command) {
 bool CoreState::deliver_reply(const VirtualHost& vhost, ByteView name, const MessagePtr& message) {
     if (!name.starts_with(kReplyToPrefix)) return false;
     ChannelState* const channel = find_reply_channel(vhost, name);
-    if (!channel) return false;
+    if (!channel) {
+        const auto found = clustered() ? peers_.find(node_of(name)) : peers_.end();
+        if (found == peers_.end() || !found->second->up) return false;
+        tell(*found->second, PeerDirectReply{vhost.name(), Bytes(name), message});
+        return true;
+    }
     SessionState& session = *channel->session;
     if (session.delivery_credit.used > kReplyBytesMax) return false;
     session.delivery_credit.take(message->charge());

@@ -154,6 +154,9 @@ void CoreState::perform(CloseChannel& command) {
     if (deferred(*channel, command)) return;
     tear_down(*channel, command.progress);
     const Ticket ticket = channel->last_ticket;
+    if (channel->remote &&
+        ends_elsewhere(*channel, {ticket, key_of(*channel), Waiter::ChannelDone{}}))
+        return;
     if (!options_.close_barrier || commits_.durable(ticket))
         return finish_channel(key_of(*channel));
     // It stays known until then, for the confirms that come before its end.
@@ -216,6 +219,7 @@ void CoreState::drain_deferred(SessionState& session, ChannelId id) {
 
 void CoreState::finish_session(SessionState& session, Ticket ticket) {
     const ChannelKey key{session.lane, session.id, {}};
+    if (clustered() && ends_elsewhere(session, ticket)) return;
     if (!options_.close_barrier || commits_.durable(ticket)) return forget_session(key);
     // Its channels stay known until then, for the confirms that come before its end.
     commits_.request();
@@ -231,12 +235,15 @@ void CoreState::forget_session(const ChannelKey& key) {
 
 void CoreState::perform(DeliveriesTaken& command) {
     SessionState* const session = find_session(lane_, command.session);
-    if (session) release(session->delivery_credit, command.bytes);
+    if (!session) return;
+    release(session->delivery_credit, command.bytes);
+    if (session->remote) grant_elsewhere(*session, command.bytes);
 }
 
 void CoreState::tear_down(ChannelState& channel, const std::vector<SlotProgress>& progress) {
     if (channel.reply_slot) forget_reply_consumer(channel);
     channel.transaction = {};
+    if (channel.remote) close_elsewhere(channel, progress);
     const auto encoded = [&](ConsumerSlot slot, const UnackedList& list) {
         for (const SlotProgress& entry : progress) {
             if (entry.slot == slot) return entry.encoded;
@@ -337,6 +344,8 @@ void CoreState::run(Waiter& waiter) {
         if (find_channel(key)) effects(key.lane).push_back(gone->effect);
     } else if (auto* const done = std::get_if<Waiter::Administered>(&waiter.action)) {
         output_.answers.push_back(std::move(done->answer));
+    } else if (auto* const published = std::get_if<Waiter::PublishedFor>(&waiter.action)) {
+        published_for(*published);
     } else if (auto* const ready = std::get_if<Waiter::SnapshotReady>(&waiter.action)) {
         output_.store.push_back(SnapshotRequest{std::move(*ready->snapshot)});
     }

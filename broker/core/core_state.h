@@ -21,6 +21,12 @@
 //   core_limits.cc     limits of virtual hosts and users, topic permissions
 //   core_operate.cc    what operators ask
 //   core_stats.cc      what is counted
+//   core_peers.cc      the streams to other nodes, and their end
+//   core_guests.cc     what other nodes' clients want of queues here
+//   core_remote.cc     what clients here want of queues elsewhere
+//   core_remote_answers.cc  ... and what comes of it
+//   core_remote_publish.cc  publishes to queues elsewhere
+//   core_moves.cc      dead letters and delayed messages that go elsewhere
 //   core_recovery.cc   what the store tells at start, snapshots, clean stop
 #pragma once
 
@@ -49,7 +55,8 @@ public:
     void apply(LaneIndex lane, CommandBatch& batch, Time now);
     void on_durable(storage::Lsn lsn, Time now);
     void on_alarm(AlarmState alarm, Time now);  // core_alarms.cc
-    AlarmState alarm() const { return alarm_; }
+    /// Its own.
+    AlarmState alarm() const { return own_alarm_; }
     void on_timer(Time now);
     TurnOutput& end_turn(Time now);
     std::optional<Milliseconds> next_deadline() const;
@@ -97,6 +104,12 @@ public:
     }
     std::unordered_map<std::uint64_t, std::uint64_t> unconfirmed() const;
     const Topology& topology() const { return topology_; }
+
+    // core_peers.cc
+    void on_peer_up(cluster::NodeId id, ByteView name, Time now);
+    void on_peer_down(cluster::NodeId id, Time now);
+    Result<void> on_peer_batch(cluster::NodeId id, ByteView bytes, Time now);
+    void name_peer(cluster::NodeId id, ByteView name);
 
 private:
     // core.cc
@@ -188,10 +201,12 @@ private:
     void hold_back(ChannelState& channel, Publish& command);
     void nack_held_back();
     void nack_held_back(const ChannelKey& key);
+    void refresh_alarm();
 
     // core_transaction.cc
     void publish_at_commit(ChannelState& channel, Publish& command, const Route& route);
     void commit_transaction(ChannelState& channel);
+    void fail_partial_commit(ChannelState& channel);
     /// [0, end) of the slot without what the transaction is to settle; ascending.
     std::vector<DeliveryRange> outside_transaction(
         const ChannelState& channel, ConsumerSlot slot, DeliveryIndex end) const;
@@ -420,6 +435,8 @@ private:
     bool after_proposals(SessionState& session, CloseSession& command);
     void run_closes();
     std::vector<MetadataCommand> default_commands();
+
+#include "broker/core/core_state_remote.inc"
 
     // core_limits.cc
     /// Open connections of the virtual host, or where it is null of the user.

@@ -14,12 +14,21 @@ void CoreState::forward(
     keep_for_quorum(route, *message.mutable_get());
     std::vector<storage::Target> outer = std::exchange(targets_, {});
     for (Queue* const target : route.queues) {
-        if (accepts(*target, *message)) enqueue(*target, MessagePtr(message));
+        if (!accepts(*target, *message)) continue;
+        if (is_here(*target))
+            enqueue(*target, MessagePtr(message));
+        else
+            move_across(*target, message);
     }
     if (!targets_.empty()) {
         commits_.add_message(message, targets_, now_.monotonic + options_.publish_interval);
     }
     targets_ = std::move(outer);
+}
+
+template <class Item>
+void CoreState::tell(Peer& peer, const Item& item) {
+    if (peer.up) append_peer_item(outgoing(peer), item);
 }
 
 template <class M>

@@ -49,7 +49,7 @@ amqp::AmqpResult<Queue*> CoreState::accessible_queue(ChannelState& channel, Byte
     Queue* const queue = vhost.find_queue(name);
     if (!queue) return not_found("queue", name, vhost);
     if (is_locked(*queue, *channel.session)) return locked(*queue);
-    if (!is_here(*queue)) return home_is_down(*queue, fmt::format("{:016x}", queue->home.value()));
+    if (!is_here(*queue)) return queue;
     // What its consumers are to have is handed out first, so that counts and gets see the rest.
     if (queue->listed_to_run || queue->keeps_house) run_queue(*queue);
     return queue;
@@ -116,6 +116,7 @@ Done CoreState::topology(ChannelState& channel, const amqp::QueueDeclare& method
     if (method.passive) {
         const auto found = accessible_queue(channel, name);
         if (found.has_error()) return found.error();
+        if (!is_here(**found)) return declare_elsewhere(channel, **found, method.no_wait);
         touch(**found);
         channel.last_queue = name;
         if (!method.no_wait) reply(channel, declare_ok(**found));
@@ -133,6 +134,7 @@ Done CoreState::topology(ChannelState& channel, const amqp::QueueDeclare& method
     if (queue->exclusive != method.exclusive) return locked(*queue);
     const Done same = check_equivalent(*queue, declare, vhost.name());
     if (same.has_error()) return same;
+    if (!is_here(*queue)) return declare_elsewhere(channel, *queue, method.no_wait);
     ++stats_.queues_declared;
     touch(*queue);
     channel.last_queue = name;
@@ -209,6 +211,7 @@ Done CoreState::topology(ChannelState& channel, const amqp::QueuePurge& method) 
     const auto found = readable_queue(channel, method.queue);
     if (found.has_error()) return found.error();
     Queue& queue = **found;
+    if (!is_here(queue)) return purge_elsewhere(channel, queue, method.no_wait);
     const auto count = static_cast<std::uint32_t>(purge(queue));
     if (queue.persistent) channel.last_ticket = commits_.ticket();
     if (method.no_wait) return {};
@@ -253,6 +256,7 @@ Done CoreState::topology(ChannelState& channel, const amqp::QueueDelete& method)
         return {};
     }
     if (is_locked(*queue, session)) return locked(*queue);
+    if (!is_here(*queue)) return delete_elsewhere(channel, *queue, method);
     if (queue->settings.type == QueueType::quorum && (method.if_empty || method.if_unused)) {
         return AmqpError{
             ReplyCode::not_implemented,

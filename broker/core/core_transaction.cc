@@ -20,6 +20,8 @@ void CoreState::commit_transaction(ChannelState& channel) {
     VirtualHost& vhost = *channel.session->vhost;
     Route route;
     bool refused = false;
+    const RemoteWaitPtr elsewhere = clustered() ? std::make_shared<RemoteWait>() : nullptr;
+    tx_wait_ = elsewhere;
     for (TransactedPublish& transacted : transaction.publishes) {
         route.queues.clear();
         Exchange* const exchange = vhost.find_exchange(transacted.publish.message->exchange());
@@ -37,17 +39,29 @@ void CoreState::commit_transaction(ChannelState& channel) {
         }
         refused |= !publish_to(route, channel, transacted.publish);
     }
+    tx_wait_.reset();
     for (Settle& command : transaction.settles) settle(channel, command);
-    if (refused) {
-        return fail(
-            channel,
-            {amqp::ReplyCode::precondition_failed,
-             "partial tx completion",
-             amqp::TxCommit::kClassId,
-             amqp::TxCommit::kMethodId});
+    if (refused) return fail_partial_commit(channel);
+    if (elsewhere && elsewhere->awaited > 0) {
+        commits_.request();
+        pause(channel);
+        elsewhere->then = Waiter{
+            channel.last_ticket,
+            key_of(channel),
+            Waiter::HeldReply{std::make_unique<amqp::Method>(amqp::TxCommitOk{})}};
+        return;
     }
     if (commits_.durable(channel.last_ticket)) return reply(channel, amqp::TxCommitOk{});
     reply_when_durable(channel, amqp::TxCommitOk{});
+}
+
+void CoreState::fail_partial_commit(ChannelState& channel) {
+    fail(
+        channel,
+        {amqp::ReplyCode::precondition_failed,
+         "partial tx completion",
+         amqp::TxCommit::kClassId,
+         amqp::TxCommit::kMethodId});
 }
 
 std::vector<DeliveryRange> CoreState::outside_transaction(

@@ -4,6 +4,7 @@
 #include "broker/core/commit_builder.h"
 #include "broker/core/consumer.h"
 #include "broker/core/message_stats.h"
+#include "broker/core/remote_peers.h"
 #include "broker/core/turn.h"
 #include "broker/core/virtual_host.h"
 
@@ -78,6 +79,9 @@ struct ChannelState {
 
     Transaction transaction;
 
+    /// Of a cluster: what of it is at other nodes; null: nothing so far.
+    std::unique_ptr<RemoteChannel> remote;
+
     /// An answer is held back (a commit, a read): what comes after it waits, in order.
     bool waiting = false;
     /// It waits for the end of an alarm, with a publish at the front of what is deferred.
@@ -128,6 +132,9 @@ struct SessionState {
     std::vector<storage::QueueUid> exclusive_queues;
     /// In a cluster: the number of the last change that it has asked for.
     std::uint64_t last_proposal = 0;
+
+    /// Where it has shadows; null: nowhere so far.
+    std::unique_ptr<RemoteSession> remote;
 
     /// The connection.close of the client, or of the core, is under way.
     bool closing = false;

@@ -3,6 +3,7 @@
 
 #include "broker/core/admin_request.h"
 #include "broker/core/effect.h"
+#include "cluster/raft/types.h"
 #include "storage/durable_store.h"
 
 #include <variant>
@@ -53,18 +54,26 @@ struct ProposalRequest {
     Bytes command;
 };
 
+/// For the stream to that node, in order (peer_item.h).
+struct PeerBatch {
+    cluster::NodeId peer;
+    Bytes bytes;
+};
+
 struct TurnOutput {
     /// One batch a lane, by LaneIndex.
     std::vector<EffectBatch> effects;
     std::vector<StoreRequest> store;
     std::vector<AdminAnswer> answers;
     std::vector<ProposalRequest> proposals;
+    std::vector<PeerBatch> peers;
 
     void clear() {
         for (auto& batch : effects) batch.clear();
         store.clear();
         answers.clear();
         proposals.clear();
+        peers.clear();
     }
 };
 

@@ -41,12 +41,18 @@ struct Waiter {
     struct ConsumerGone {
         ConsumerCancelled effect;
     };
+    /// The node that published up to here hears so.
+    struct PublishedFor {
+        cluster::NodeId peer;
+        std::uint64_t stream = 0;
+        std::uint64_t up_to = 0;
+    };
     struct SnapshotReady {
         std::unique_ptr<storage::StateSnapshot> snapshot;
     };
     std::variant<
         ConfirmRun, HeldReply, ChannelDone, SessionDone, QueueOpened, Reclaim, ConsumerGone,
-        Administered, SnapshotReady>
+        Administered, PublishedFor, SnapshotReady>
         action;
 };
 

@@ -148,7 +148,9 @@ void CoreThread::carry_out(Time now) {
     for (StoreRequest& request : output.store) perform(request);
     for (std::size_t i = 0; i < lanes_.size(); ++i)
         if (!output.effects[i].empty()) lanes_[i]->give(output.effects[i]);
-    if (inner_lane_ && !output.effects.back().empty()) inner_lane_(output.effects.back());
+    if (inner_lane_ && !output.effects[lanes_.size()].empty())
+        inner_lane_(output.effects[lanes_.size()]);
+    if (!output.peers.empty() && peers_) peers_(output.peers);
     if (!output.proposals.empty() && propose_) propose_(output.proposals);
     for (AdminAnswer& answer : output.answers) {
         loop_.post([done = std::move(asked_.extract(answer.id).mapped()),

@@ -46,6 +46,8 @@ public:
     /// The lane behind all others, before start(): it has no sockets. `give` takes its effects on the core's thread, within a turn: it
     /// must not call the core.
     void set_inner_lane(std::function<void(EffectBatch&)> give) { inner_lane_ = std::move(give); }
+    /// Before start(): takes what the core has for other nodes, on its thread.
+    void set_peers(std::function<void(std::vector<PeerBatch>&)> take) { peers_ = std::move(take); }
     /// Before start(): takes what the core proposes, on its thread.
     void set_proposer(std::function<void(std::vector<ProposalRequest>&)> take) {
         propose_ = std::move(take);
@@ -116,6 +118,7 @@ private:
     Lane* inline_lane_ = nullptr;
     std::function<void(EffectBatch&)> inner_lane_;
     std::function<void(std::vector<ProposalRequest>&)> propose_;
+    std::function<void(std::vector<PeerBatch>&)> peers_;
     std::vector<std::unique_ptr<Mailbox>> mailboxes_;
     std::vector<CommandBatch>
         working_;  // by lane: swapped with the mailbox, so that both keep their memory

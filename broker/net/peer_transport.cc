@@ -47,6 +47,20 @@ struct Numeric {
     }
 };
 
+/// A peer whose machine is gone shows even where nothing is said.
+void watch_over(int fd) {
+    const int on = 1;
+    const int idle_s = 5;
+    const int interval_s = 2;
+    const int probes = 3;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUserTimeoutMs, sizeof kUserTimeoutMs);
+    ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
 }  // namespace
 
 /// To one address: what waits, and when it may be dialled again.
@@ -88,9 +102,14 @@ struct PeerTransport::Connection final : SocketEvents, std::enable_shared_from_t
         link.send(type, payload);
         flush();
     }
+    void write(FrameType type, ByteView payload) {
+        if (!link.ready()) return;
+        link.send(type, payload);
+        flush();
+    }
     void flush() {
         while (socket.fd() >= 0 && !writing && !link.output().empty()) {
-            const Bytes& output = link.output();
+            const ByteView output = link.output();
             const ssize_t sent = ::send(socket.fd(), output.data(), output.size(), MSG_NOSIGNAL);
             if (sent > 0) {
                 link.sent(static_cast<std::size_t>(sent));
@@ -146,6 +165,8 @@ struct PeerTransport::Connection final : SocketEvents, std::enable_shared_from_t
     const bool dialer;
     bool connecting = false;
     bool writing = false;
+    /// Made by open().
+    bool alone = false;
     /// "127.0.0.1:25672"
     const std::string peer;
     Address address;
@@ -177,6 +198,7 @@ void PeerTransport::adopt(int fd) {
         ::close(fd);
         return;
     }
+    watch_over(fd);
     auto connection = std::make_shared<Connection>(
         *this, next_link_++, fd, false, host_and_port(remote.address, remote.port));
     const Milliseconds now = clock_.now().monotonic;
@@ -201,6 +223,60 @@ void PeerTransport::send(
 void PeerTransport::reply(std::uint64_t link, FrameType type, Bytes payload) {
     const auto found = links_.find(link);
     if (found != links_.end()) found->second->send(type, payload);
+}
+
+void PeerTransport::write(std::uint64_t link, FrameType type, ByteView payload) {
+    const auto found = links_.find(link);
+    if (found == links_.end()) return;
+    const auto connection = found->second;
+    connection->write(type, payload);
+}
+
+void PeerTransport::drop(std::uint64_t link, const std::string& reason) {
+    const auto found = links_.find(link);
+    if (found == links_.end()) return;
+    const auto connection = found->second;
+    connection->end(reason);
+}
+
+std::uint64_t PeerTransport::open(const std::string& host, std::uint16_t port) {
+    const std::uint64_t number = next_link_++;
+    const Address address{host, port};
+    // Not before the caller knows the number.
+    loop_.post([this, address, number] {
+        if (closed_) return;
+        if (Numeric(address.first, address.second).fine)
+            return open_to(address, number, address.first);
+        hooks_.resolve(address.first, [this, address, number](std::vector<std::string> found) {
+            if (closed_) return;
+            if (!found.empty()) return open_to(address, number, found.front());
+            if (hooks_.on_closed) hooks_.on_closed(number);
+        });
+    });
+    return number;
+}
+
+void PeerTransport::open_to(const Address& address, std::uint64_t number, const std::string& host) {
+    const Numeric target(host, address.second);
+    const int fd =
+        ::socket(target.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    if (fd >= 0) watch_over(fd);
+    const int status =
+        fd < 0 ? -1
+               : ::connect(fd, reinterpret_cast<const sockaddr*>(&target.storage), target.size);
+    if (fd < 0 || (status != 0 && errno != EINPROGRESS)) {
+        if (fd >= 0) ::close(fd);
+        if (hooks_.on_closed) hooks_.on_closed(number);
+        return;
+    }
+    auto connection = std::make_shared<Connection>(
+        *this, number, fd, true, host_and_port(address.first, address.second));
+    connection->connecting = connection->alone = true;
+    const Milliseconds now = clock_.now().monotonic;
+    connection->due = now + options_.dial_timeout;
+    links_[number] = connection;
+    timer_.arm_at_latest(now + kLookInterval, now);
+    connection->start();
 }
 
 void PeerTransport::dial(const Address& address, Route& route) {
@@ -235,9 +311,7 @@ void PeerTransport::connect_to(const Address& address, Route& route) {
     const int fd =
         ::socket(target.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
     if (fd < 0) return complain(address, route, std::strerror(errno));
-    const int on = 1;
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUserTimeoutMs, sizeof kUserTimeoutMs);
+    watch_over(fd);
     const int status =
         ::connect(fd, reinterpret_cast<const sockaddr*>(&target.storage), target.size);
     if (status != 0 && errno != EINPROGRESS) {
@@ -278,6 +352,10 @@ void PeerTransport::complain(const Address& address, Route& route, std::string r
 void PeerTransport::on_ready(const std::shared_ptr<Connection>& connection) {
     connection->due = Milliseconds{0};
     if (!connection->dialer) return;
+    if (connection->alone) {
+        if (hooks_.on_open) hooks_.on_open(connection->number);
+        return;
+    }
     Route& route = routes_[connection->address];
     route.wait = Milliseconds{0};
     route.complaint.clear();
@@ -287,7 +365,8 @@ void PeerTransport::on_ready(const std::shared_ptr<Connection>& connection) {
 
 void PeerTransport::on_closed(
     const std::shared_ptr<Connection>& connection, const std::string& reason) {
-    links_.erase(connection->number);
+    if (links_.erase(connection->number) == 0) return;
+    if (hooks_.on_closed && !closed_) hooks_.on_closed(connection->number);
     const auto fault = connection->link.fault();
     if (fault && !connection->dialer) {
         // The port changes with each try.
@@ -300,7 +379,7 @@ void PeerTransport::on_closed(
                 connection->peer,
                 reason);
     }
-    if (!connection->dialer) return;
+    if (!connection->dialer || connection->alone) return;
     const auto route = routes_.find(connection->address);
     if (route == routes_.end() || route->second.connection != connection) return;
     if (fault && route->second.complaint != reason)

@@ -34,6 +34,10 @@ public:
         /// Numeric addresses of a name, later, on the loop's thread; empty: it has none. Not asked for numeric ones.
         std::function<void(const std::string& host, std::function<void(std::vector<std::string>)>)>
             resolve;
+        /// What open() has asked for is there. May be empty.
+        std::function<void(std::uint64_t link)> on_open;
+        /// The link is no more, whoever made it; one that open() has asked for may never have been. May be empty.
+        std::function<void(std::uint64_t link)> on_closed;
     };
 
     PeerTransport(
@@ -47,6 +51,12 @@ public:
     void adopt(int fd);
     void send(const std::string& host, std::uint16_t port, cluster::FrameType type, Bytes payload);
     void reply(std::uint64_t link, cluster::FrameType type, Bytes payload);
+    /// Dials a connection that nothing else uses. on_closed() follows where it cannot be made.
+    std::uint64_t open(const std::string& host, std::uint16_t port);
+    /// As reply(), but nothing is dropped while the link stands.
+    void write(std::uint64_t link, cluster::FrameType type, ByteView payload);
+    /// Closes the link; on_closed() follows.
+    void drop(std::uint64_t link, const std::string& reason);
     void close();
 
 private:
@@ -56,6 +66,7 @@ private:
 
     void dial(const Address& address, Route& route);
     void connect_to(const Address& address, Route& route);
+    void open_to(const Address& address, std::uint64_t number, const std::string& host);
     void complain(const Address& address, Route& route, std::string reason);
     void on_ready(const std::shared_ptr<Connection>& connection);
     void on_closed(const std::shared_ptr<Connection>& connection, const std::string& reason);

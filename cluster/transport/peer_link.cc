@@ -183,7 +183,7 @@ bool PeerLink::on_frame(ByteView& in) {
     const std::size_t size = reader.u32();
     const std::uint8_t type = reader.u8();
     const bool known = type >= static_cast<std::uint8_t>(FrameType::formation) &&
-                       type <= static_cast<std::uint8_t>(FrameType::proposal);
+                       type <= static_cast<std::uint8_t>(FrameType::stream);
     if (size > kFrameBytesMax || !known) {
         fail(LinkFault::nonsense, "a frame of it makes no sense");
         return false;

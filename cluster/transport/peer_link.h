@@ -18,6 +18,7 @@ enum class FrameType : std::uint8_t {
     formation = 1,  // formation_message.h
     group = 2,      // raft/message.h
     proposal = 3,   // node/proposals.h, to whoever leads the group
+    stream = 4,     // what is not lost on the way while the link stands (broker/net/peer_streams.h)
 };
 
 struct LinkFrame {
@@ -62,11 +63,18 @@ public:
     void send(FrameType type, ByteView payload);
 
     /// For the socket, also after a fault: the other side shall learn why.
-    const Bytes& output() const { return output_; }
-    void sent(std::size_t bytes) { output_.erase(0, bytes); }
+    ByteView output() const { return ByteView(output_).substr(sent_); }
+    void sent(std::size_t bytes) {
+        sent_ += bytes;
+        // Not at every step: what waits may be much.
+        if (sent_ < output_.size() && sent_ < kSentBytesMax) return;
+        output_.erase(0, sent_);
+        sent_ = 0;
+    }
     std::vector<LinkFrame> take_frames() { return std::exchange(frames_, {}); }
 
 private:
+    static constexpr std::size_t kSentBytesMax = 1u << 20;
     enum class State { greeting, proof, verdict, ready };
 
     /// Takes one step's octets from `in`; false where there are not enough.
@@ -86,6 +94,8 @@ private:
     Bytes their_nonce_;
     Bytes input_;
     Bytes output_;
+    /// Of its front.
+    std::size_t sent_ = 0;
     std::vector<LinkFrame> frames_;
 };
 

@@ -249,7 +249,7 @@ AdminReply SimBroker::administer(AdminRequest request) {
 }
 
 void SimBroker::run() {
-    while (step()) {
+    while (step() || (others_ && others_())) {
     }
 }
 
@@ -357,6 +357,7 @@ void SimBroker::end_core_turn() {
             store_.drop_page(drop->id);
         }
     }
+    for (PeerBatch& batch : output.peers) peer_batches_.push_back(std::move(batch));
     output.clear();
 }
 

@@ -8,6 +8,7 @@
 #include "storage/memory_store.h"
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
@@ -138,6 +139,7 @@ public:
 
 private:
     friend class SimClient;
+    friend class SimCluster;
     struct Lane {
         MessagePool pool;
         CommandBatch commands;
@@ -173,6 +175,10 @@ private:
     std::vector<ProposalRequest> proposals_;
     std::uint64_t starts_ = 0;
     bool auto_sync_ = true;
+    /// For the other nodes.
+    std::vector<PeerBatch> peer_batches_;
+    /// What goes on beside it: false if nothing.
+    std::function<bool()> others_;
 };
 
 }  // namespace lvt::broker
