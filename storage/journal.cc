@@ -12,7 +12,14 @@ constexpr std::size_t kCommitBytesMax = 1024 * 1024;
 
 }  // namespace
 
-Journal::~Journal() { (void)close(); }
+Journal::Journal(Fs& fs, SegmentLogOptions options) : log_(fs, std::move(options)) {
+    ASSERT(::sem_init(&bell_, 0, 0) == 0);
+}
+
+Journal::~Journal() {
+    (void)close();
+    ::sem_destroy(&bell_);
+}
 
 Result<Lsn> Journal::open(Lsn applied, const SegmentLog::Visit& visit) {
     Result<Lsn> last = log_.open(applied, visit);
@@ -38,7 +45,7 @@ void Journal::append(Lsn lsn, Bytes record) {
         pending_.push_back({lsn, std::move(record)});
         wake = std::exchange(waiting_, false);
     }
-    if (wake) wake_.notify_one();
+    if (wake) ::sem_post(&bell_);
 }
 
 void Journal::run() {
@@ -61,14 +68,14 @@ Result<void> Journal::commit_all() {
     std::vector<SegmentLog::Commit> taken;
     for (;;) {
         {
-            std::unique_lock lock(mutex_);
-            while (pending_.empty() && !stopping_) {
-                waiting_ = true;
-                wake_.wait(lock);
-            }
-            waiting_ = false;
-            if (pending_.empty()) break;
+            const std::lock_guard lock(mutex_);
             taken.swap(pending_);
+            if (taken.empty() && stopping_) break;
+            waiting_ = taken.empty();
+        }
+        if (taken.empty()) {
+            ::sem_wait(&bell_);  // an interrupted wait is a look in vain
+            continue;
         }
         std::span<const SegmentLog::Commit> rest = taken;
         while (!rest.empty()) {
@@ -99,7 +106,7 @@ Result<void> Journal::close() {
             const std::lock_guard lock(mutex_);
             stopping_ = true;
         }
-        wake_.notify_one();
+        ::sem_post(&bell_);
         thread_.join();
     }
     if (failed_) return *failed_;

@@ -3,8 +3,10 @@
 
 #include "storage/segment_log.h"
 
+#include <semaphore.h>
+
 #include <atomic>
-#include <condition_variable>
+#include <mutex>
 #include <thread>
 
 namespace lvt::storage {
@@ -19,7 +21,7 @@ public:
         std::function<void(Error)> on_fatal;
     };
 
-    Journal(Fs& fs, SegmentLogOptions options) : log_(fs, std::move(options)) {}
+    Journal(Fs& fs, SegmentLogOptions options);
     ~Journal();
     Journal(const Journal&) = delete;
     Journal& operator=(const Journal&) = delete;
@@ -50,8 +52,9 @@ private:
     std::atomic<std::uint64_t> durable_{0};
     Lsn last_;
 
+    /// Rung where the thread waits. Not a condition variable: a lonely commit would pay one more system call for its mutex.
+    sem_t bell_;
     std::mutex mutex_;
-    std::condition_variable wake_;
     /// Guarded by mutex_, as is what follows.
     std::vector<SegmentLog::Commit> pending_;
     bool waiting_ = false;

@@ -1,11 +1,12 @@
-// EventLoop: one thread's reactor. It hides Boost.Asio from everything else: a socket is waited for, then read or written
-// by its owner without blocking (reference: one wait, one recv, no buffer handed to the loop).
+// EventLoop: one thread's reactor, over epoll: a socket is waited for, then read or written by its owner without blocking (one wait, one recv,
+// no buffer handed to the loop). A lonely message costs one epoll_wait, one recv and one send: a wait that is asked for again and again
+// stays registered, one clock is set for all timers and seldom, and a post rings only where the loop sleeps.
 #pragma once
+
+#include "protocol/base/clock.h"
 
 #include <functional>
 #include <memory>
-
-#include "protocol/base/clock.h"
 
 namespace boost::asio {
 class io_context;
@@ -35,14 +36,18 @@ public:
     /// Any thread. Runs in run(), in the order of posting.
     void post(std::function<void()> handler);
 
-    /// For what brings its own Asio objects.
+    /// For what brings its own Asio objects. First called before run(): the loop is then a guest of this io_context, which costs it a second
+    /// look a wake-up.
     boost::asio::io_context& context();
 
 private:
     friend class WatchedSocket;
     friend class LoopTimer;
+    struct Watch;
+    struct Timer;
+    struct Host;
     struct Impl;
-    std::unique_ptr<Impl> impl_;
+    std::shared_ptr<Impl> impl_;  // sockets and timers may outlive the loop
 };
 
 /// A non-blocking file descriptor, closed with it. The loop's thread only.
@@ -66,8 +71,7 @@ public:
     [[nodiscard]] int release();
 
 private:
-    struct Impl;
-    std::unique_ptr<Impl> impl_;
+    std::unique_ptr<EventLoop::Watch> watch_;
 };
 
 /// Calls its handler once for each arm(). The loop's thread only; the owner outlives the loop's run().
@@ -83,8 +87,7 @@ public:
     void arm_at_latest(Milliseconds deadline, Milliseconds now);
 
 private:
-    struct Impl;
-    std::unique_ptr<Impl> impl_;
+    std::unique_ptr<EventLoop::Timer> timer_;
 };
 
 }  // namespace lvt::broker
