@@ -7,6 +7,15 @@
 
 namespace lvt::broker {
 
+namespace {
+
+/// A lane that has posted more publishes than the first, which are not yet applied, stops reading until they are below the second. Not much:
+/// the core takes all of them in one turn, and a consumer is given 256 KB a turn.
+constexpr std::size_t kLaneCreditBytes = 512 * 1024;
+constexpr std::size_t kLaneResumeBytes = 256 * 1024;
+
+}  // namespace
+
 void run_guarded(EventLoop& loop, const FatalHandler& on_fatal) {
     try {
         loop.run();

@@ -28,10 +28,6 @@ void run_guarded(EventLoop& loop, const FatalHandler& on_fatal);
 
 class CoreThread {
 public:
-    /// A lane whose posted publishes, not yet applied, exceed the first stops reading until they are below the second.
-    static constexpr std::size_t kLaneCreditBytes = 8 * 1024 * 1024;
-    static constexpr std::size_t kLaneResumeBytes = 4 * 1024 * 1024;
-
     /// All must outlive it.
     CoreThread(Core& core, const Clock& clock, FatalHandler on_fatal);
     CoreThread(const CoreThread&) = delete;
