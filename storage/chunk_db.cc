@@ -14,6 +14,9 @@
 #include <array>
 #include <cstdarg>
 #include <cstdio>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
 
 namespace lvt::storage {
 
@@ -111,7 +114,8 @@ rocksdb::WriteOptions without_log() {
 
 class ChunkDbOfRocks final : public ChunkDb {
 public:
-    explicit ChunkDbOfRocks(Options options) : options_(std::move(options)) {}
+    explicit ChunkDbOfRocks(Options options)
+        : options_(std::move(options)), compacts_itself_(options_.compacts_itself) {}
 
     ~ChunkDbOfRocks() override {
         for (rocksdb::ColumnFamilyHandle* family : families_) delete family;
@@ -174,6 +178,17 @@ public:
             db_->CompactRange(options, family(space), &from, upper.empty() ? nullptr : &to));
     }
 
+    void let_compact_itself(bool allowed) override {
+        const std::lock_guard lock(mutex_);
+        if (allowed == std::exchange(compacts_itself_, allowed)) return;
+        for (const Space space : {Space::messages, Space::bodies}) {
+            const std::unordered_map<std::string, std::string> change{
+                {"disable_auto_compactions", allowed ? "false" : "true"}};
+            // It has effect although its record of options may find no space.
+            (void)db_->SetOptions(family(space), change);
+        }
+    }
+
     void resume() override { (void)db_->Resume(); }
     void stop_background() override { rocksdb::CancelAllBackgroundWork(db_.get(), false); }
 
@@ -190,6 +205,8 @@ private:
     rocksdb::ColumnFamilyOptions family_options(Space space);
 
     Options options_;
+    std::mutex mutex_;
+    bool compacts_itself_;  // guarded by mutex_
     std::shared_ptr<LiveFilterFactory> message_filter_ =
         std::make_shared<LiveFilterFactory>(LiveFilterFactory::Of::messages);
     std::shared_ptr<LiveFilterFactory> body_filter_ =
@@ -246,6 +263,7 @@ rocksdb::ColumnFamilyOptions ChunkDbOfRocks::family_options(Space space) {
     // Smaller arena blocks where a memtable holds next to nothing.
     options.arena_block_size = 64 * 1024;
     if (space == Space::messages || space == Space::bodies) {
+        options.disable_auto_compactions = !options_.compacts_itself;
         options.write_buffer_size = std::max<std::uint64_t>(options_.memtable_bytes / 3, 8 << 20);
         options.level0_slowdown_writes_trigger = 40;
         options.level0_stop_writes_trigger = 80;

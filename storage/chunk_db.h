@@ -25,6 +25,8 @@ public:
         Path dir;
         std::uint64_t memtable_bytes = 64ull << 20;
         std::uint64_t cache_bytes = 32ull << 20;
+        /// Whether it may compact when it sees fit, and not only by compact().
+        bool compacts_itself = true;
         /// Where it works on another file system than the machine's: a test's.
         std::shared_ptr<rocksdb::FileSystem> file_system;
         /// Must outlive it.
@@ -95,6 +97,8 @@ public:
     virtual std::uint64_t bytes(Space space, ByteView lower, ByteView upper) = 0;
     /// Rewrites the range without what is dead; may take long.
     virtual Result<void> compact(Space space, ByteView lower, ByteView upper) = 0;
+    /// As Options::compacts_itself, from now on. Any thread; costs something only where it is a change.
+    virtual void let_compact_itself(bool allowed) = 0;
     /// After a full disk has space again.
     virtual void resume() = 0;
     /// Flushes and compactions that run are given up; for a quick stop.

@@ -5,6 +5,7 @@
 #include "storage/piece_collector.h"
 
 #include <exception>
+#include <limits>
 
 namespace lvt::storage {
 namespace {
@@ -78,6 +79,7 @@ Result<void> RocksStore::open_cold() {
     options.dir = options_.dir / "store";
     options.memtable_bytes = options_.memtable_bytes;
     options.cache_bytes = options_.cache_bytes;
+    options.compacts_itself = compaction_fits(std::numeric_limits<std::uint64_t>::max());
     options.file_system = rocks_files_;
     options.log = &log_;
     options.on_error = [this](Error error) {
@@ -171,6 +173,7 @@ Result<void> RocksStore::start(StoreEvents events) {
     scratch_.start(
         {events_.on_page, events_.on_pages_settled,
          [this](Error error) { fatal(std::move(error)); }});
+    if (db_ != nullptr) db_->let_compact_itself(compaction_fits(cold_bytes()));
     retirer_ = guarded(&RocksStore::run_retirer);
     reader_ = guarded(&RocksStore::run_reader);
     reclaimer_ = guarded(&RocksStore::run_reclaimer);

@@ -76,6 +76,7 @@ private:
     std::shared_ptr<const LiveIndex> publish_live(const StateSnapshot& snapshot);
     Result<void> forget_gone();
     Result<void> insist(const std::function<Result<void>()>& operation);
+    bool compaction_fits(std::uint64_t cold_bytes);
 
     Result<void> run_reader();
     std::shared_ptr<const LiveIndex> live() const;

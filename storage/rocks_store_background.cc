@@ -20,6 +20,8 @@ constexpr std::uint64_t kGatheredBytesMax = 16 << 20;
 constexpr std::uint64_t kBodiesBytesMin = 4 << 20;
 constexpr Milliseconds kReclaimInterval{1000};
 constexpr std::chrono::milliseconds kFullDiskInterval{1000};
+/// What a compaction of RocksDB's own takes at most before it gives anything back, however much there is.
+constexpr std::uint64_t kCompactionBytesMax = 2ull << 30;
 /// Of the time, what compactions for reclaim may take: one part in this many.
 constexpr int kReclaimShare = 4;
 
@@ -118,6 +120,7 @@ Result<void> RocksStore::write_chunks(Lsn target, const StateSnapshot& snapshot)
     Retirement retirement(snapshot, applied_, *live, lanes_, written_);
     const auto write = [&] {
         const ChunkDb::Batch batch = retirement.take_batch();
+        db_->let_compact_itself(compaction_fits(cold_bytes()));
         return insist([&] { return db_->write(batch); });
     };
     LVT_TRY(journal_.log().read(applied_, target, [&](Lsn lsn, ByteView record) -> Result<void> {
@@ -183,6 +186,18 @@ Result<void> RocksStore::insist(const std::function<Result<void>()>& operation) 
     }
 }
 
+/// A compaction writes all that it keeps before it removes what it has read. Where the volume could be filled by that, beside the journal at
+/// its budget and the memtables, files wait for drained ranges (compact()) or for space.
+bool RocksStore::compaction_fits(std::uint64_t cold_bytes) {
+    const Result<std::uint64_t> free = fs_.free_bytes(options_.dir);
+    if (free.has_error()) return true;
+    const std::uint64_t journal = journal_.log().bytes();
+    const std::uint64_t others = options_.journal_bytes_max -
+                                 std::min(options_.journal_bytes_max, journal) +
+                                 2 * options_.memtable_bytes;
+    return *free >= std::min(cold_bytes, kCompactionBytesMax) + others;
+}
+
 // The reader.
 
 std::shared_ptr<const LiveIndex> RocksStore::live() const {
@@ -234,6 +249,7 @@ Result<void> RocksStore::run_reclaimer() {
         const Milliseconds begin = now();
         publish_floors(ready);
         LVT_TRY(reclaim_messages(ready));
+        cold_.load()->let_compact_itself(compaction_fits(cold_bytes()));
         if (bodies_dirty_ && now() >= bodies_not_before) {
             const Milliseconds start = now();
             LVT_TRY(reclaim_bodies());
@@ -294,7 +310,7 @@ Result<void> RocksStore::reclaim_messages(const std::map<QueueUid, Reclaim>& rea
             LVT_TRY(insist([&] { return db.compact(Space::messages, lower, upper); }));
         }
     }
-    if (small_bytes_ >= kGatheredBytesMax) {
+    if (small_bytes_ >= kGatheredBytesMax && compaction_fits(cold_bytes())) {
         small_bytes_ = 0;
         LVT_TRY(insist([&] { return db.compact(Space::messages, {}, {}); }));
     }

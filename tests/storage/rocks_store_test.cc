@@ -1,6 +1,8 @@
 #include "storage/rocks_store.h"
 
 #include "storage/posix_fs.h"
+#include "tests/storage/faulty_fs.h"
+#include "tests/storage/rocks_files.h"
 #include "tests/storage/rocks_life.h"
 
 #include <gtest/gtest.h>
@@ -154,6 +156,48 @@ TEST_F(RocksStoreTest, KeepsTheModelThroughRandomLives) {
         ASSERT_TRUE(life.wait_durable());
         if (HasFailure()) return;
     }
+}
+
+/// Tables that are left of `rounds` retirements on a volume of this size.
+std::size_t tables_after(std::uint64_t volume_bytes, int rounds) {
+    FaultyFs fs;
+    fs.set_capacity(volume_bytes);
+    StoreOptions options;
+    options.dir = "/data";
+    options.journal_bytes_max = 256 << 10;
+    options.segment_bytes = 32 << 10;
+    options.memtable_bytes = 8 << 20;
+    options.ballast_bytes = 0;
+    RocksLife life(
+        fs, options, 7, {.queues = 1, .large_one_in = 0, .settles = 0}, rocks_files_on(fs));
+    EXPECT_TRUE(life.open());
+    std::size_t tables = 0;
+    const auto count = [&] {
+        tables = 0;
+        const auto names = fs.list(options.dir / "store");
+        for (const std::string& name : *names)
+            tables += name.size() > 4 && name.substr(name.size() - 4) == ".sst";
+        return tables;
+    };
+    for (int round = 0; round < rounds; ++round) {
+        for (int i = 0; i < 10; ++i) life.commit();
+        EXPECT_TRUE(life.wait_durable() && life.retire_early());
+    }
+    // What compacts is given as many rounds as it needs.
+    while (volume_bytes > 1 << 30 && count() >= static_cast<std::size_t>(rounds)) {
+        life.commit();
+        EXPECT_TRUE(life.wait_durable() && life.retire_early());
+    }
+    count();
+    life.check();
+    return tables;
+}
+
+TEST(RocksStoreSpace, NothingIsCompactedWhereItCouldFillTheVolume) {
+    constexpr int kRounds = 12;
+    EXPECT_LT(tables_after(64ull << 30, kRounds), static_cast<std::size_t>(kRounds));
+    // Less than the memtables may still need.
+    EXPECT_GE(tables_after(15 << 20, kRounds), static_cast<std::size_t>(kRounds));
 }
 
 TEST(StoreOptions, FollowTheMachine) {
