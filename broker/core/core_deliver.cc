@@ -179,10 +179,11 @@ void CoreState::settle(ChannelState& channel, Settle& command) {
 
 void CoreState::note_backlog(const Queue& queue) {
     const std::uint64_t ready = queue.machine.ready();
-    if (ready <= kMessagesBehind) return;
+    const Milliseconds until = now_.monotonic + kBehindFor;
+    if (ready <= kMessagesBehind || behind_until_ == until) return;  // known since this turn began
     const std::uint64_t each = queue.machine.ready_body_bytes() / ready + kFramingBytes;
     read_bytes_behind_ = std::max<std::size_t>(kMessagesBehind * each, kReadBytesMin);
-    behind_until_ = now_.monotonic + kBehindFor;
+    behind_until_ = until;
 }
 
 std::size_t CoreState::read_bytes_max() const {

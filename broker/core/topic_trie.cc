@@ -4,7 +4,9 @@
 #include "protocol/base/assert.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
+#include <span>
 
 namespace lvt::broker {
 
@@ -44,6 +46,49 @@ std::optional<ByteView> all_words(ByteView key) {
     return key;
 }
 
+/// What keys have led to lately: of a few hundred hot keys none is taken apart again. One place a key; who comes later takes it over.
+class KnownKeys {
+public:
+    /// Null where the key is not known; then `remember` it.
+    const std::vector<Destination>* find(ByteView key) {
+        if (entries_.empty()) entries_.resize(kPlacesMin);
+        Entry& entry = place_of(key);
+        if (entry.known && entry.key == key) return &entry.found;
+        if (++misses_ > 2 * entries_.size() && entries_.size() < kPlacesMax) {
+            const std::size_t more = 4 * entries_.size();
+            entries_.clear();
+            entries_.resize(more);
+            misses_ = 0;
+        }
+        return nullptr;
+    }
+    void remember(ByteView key, std::span<const Destination> found) {
+        if (key.size() > kKeyBytesMax || found.size() > kFoundMax) return;
+        Entry& entry = place_of(key);
+        entry.known = true;
+        entry.key = key;
+        entry.found.assign(found.begin(), found.end());
+    }
+
+private:
+    static constexpr std::size_t kPlacesMin = 16;
+    static constexpr std::size_t kPlacesMax = 4096;
+    static constexpr std::size_t kKeyBytesMax = 64;
+    static constexpr std::size_t kFoundMax = 16;
+    struct Entry {
+        bool known = false;
+        Bytes key;
+        std::vector<Destination> found;
+    };
+
+    Entry& place_of(ByteView key) {
+        return entries_[std::hash<ByteView>{}(key) & (entries_.size() - 1)];
+    }
+
+    std::vector<Entry> entries_;
+    std::size_t misses_ = 0;
+};
+
 }  // namespace
 
 struct TopicTrie::Node {
@@ -51,6 +96,8 @@ struct TopicTrie::Node {
     std::unique_ptr<Node> star;
     std::unique_ptr<Node> hash;
     DestinationSet destinations;
+    /// The root's: null where there is none, as after each change.
+    std::unique_ptr<KnownKeys> known;
 
     bool empty() const { return words.empty() && !star && !hash && destinations.empty(); }
 
@@ -96,15 +143,24 @@ TopicTrie::TopicTrie() : root_(std::make_unique<Node>()) {}
 TopicTrie::~TopicTrie() = default;
 
 void TopicTrie::insert(ByteView pattern, Destination destination) {
+    root_->known.reset();
     root_->insert(all_words(pattern), destination);
 }
 
 void TopicTrie::erase(ByteView pattern, Destination destination) {
+    root_->known.reset();
     root_->erase(all_words(pattern), destination);
 }
 
 void TopicTrie::match(ByteView routing_key, std::vector<Destination>& out) const {
+    if (!root_->known) root_->known = std::make_unique<KnownKeys>();
+    if (const auto* const found = root_->known->find(routing_key)) {
+        out.insert(out.end(), found->begin(), found->end());
+        return;
+    }
+    const std::size_t before = out.size();
     root_->match(all_words(routing_key), out);
+    root_->known->remember(routing_key, std::span(out).subspan(before));
 }
 
 }  // namespace lvt::broker

@@ -27,6 +27,22 @@ TEST(TopicTrie, TreatsEmptyWordsAsRabbitMqDoes) {
     EXPECT_FALSE(matches("*.b", "a.a.b"));
 }
 
+TEST(TopicTrie, WhatAKeyLedToIsForgottenWithEachChange) {
+    TopicTrie trie;
+    trie.insert("a.*", numbered(0));
+    const auto found = [&] {
+        std::vector<Destination> out{numbered(9)};  // what others have found stays
+        trie.match("a.b", out);
+        return out.size() - 1;
+    };
+    EXPECT_EQ(found(), 1u);
+    EXPECT_EQ(found(), 1u);
+    trie.insert("#.b", numbered(1));
+    EXPECT_EQ(found(), 2u);
+    trie.erase("a.*", numbered(0));
+    EXPECT_EQ(found(), 1u);
+}
+
 /// The obvious way.
 bool slow_match(
     const std::vector<std::string>& pattern, std::size_t p, const std::vector<std::string>& key,
@@ -68,6 +84,9 @@ TEST(TopicTrie, AgreesWithAScan) {
         const auto key = words({"a", "b", "c", "d"});
         std::vector<Destination> found;
         trie.match(join(key), found);
+        std::vector<Destination> again;
+        trie.match(join(key), again);
+        ASSERT_EQ(found, again);
         for (std::size_t i = 0; i < 300; ++i) {
             const bool expected = i % 3 != 0 && slow_match(patterns[i], 0, key, 0);
             const bool actual = std::find(found.begin(), found.end(), numbered(i)) != found.end();
