@@ -98,8 +98,10 @@ void CoreState::apply_entry(const ClusterEntry& entry) {
         ASSERT(!proposals_.empty() && proposals_.front().number == entry.number);
         proposal = std::move(proposals_.front());
         proposals_.pop_front();
-        if (auto* const again = std::get_if<Proposal::RunAgain>(&proposal->action))
+        if (auto* const again = std::get_if<Proposal::RunAgain>(&proposal->action)) {
             proposer_ = find_session(again->channel.lane, again->channel.session);
+            give_answer(*again);
+        }
     }
     AdminReply outcome;
     auto request = decode_proposal(entry.command);
@@ -115,6 +117,15 @@ void CoreState::apply_entry(const ClusterEntry& entry) {
     if (proposal) finish(*proposal, std::move(outcome));
 }
 
+/// Before the change, as where there is no cluster: the end of a queue's consumers reaches its channel after delete-ok.
+void CoreState::give_answer(Proposal::RunAgain& again) {
+    if (!again.answer) return;
+    again.method.reset();
+    const ChannelKey& key = again.channel;
+    if (find_channel(key))
+        effects(key.lane).push_back(Reply{key.session, key.channel, std::move(again.answer)});
+}
+
 void CoreState::finish(Proposal& proposal, AdminReply outcome) {
     if (auto* const again = std::get_if<Proposal::RunAgain>(&proposal.action)) {
         run_again(*again);
@@ -128,10 +139,7 @@ void CoreState::run_again(Proposal::RunAgain& again) {
     ChannelState* const channel = find_channel(again.channel);
     if (!channel || channel->session->closing) return;
     const ChannelKey key = again.channel;
-    if (again.answer) {
-        effects(key.lane).push_back(Reply{key.session, key.channel, std::move(again.answer)});
-        return resume(*channel);
-    }
+    if (!again.method) return resume(*channel);
     channel->waiting = false;
     const LaneIndex lane = std::exchange(lane_, key.lane);
     Perform command{key.session, key.channel, std::move(again.method)};
@@ -149,6 +157,8 @@ void CoreState::settle_proposals() {
     while (!proposals_.empty() && proposals_.front().number <= mark->second.number) {
         Proposal proposal = std::move(proposals_.front());
         proposals_.pop_front();
+        if (auto* const again = std::get_if<Proposal::RunAgain>(&proposal.action))
+            give_answer(*again);
         finish(proposal, {});
     }
     run_closes();

@@ -427,6 +427,7 @@ private:
         std::unique_ptr<amqp::Method> answer = nullptr);
     void apply_entry(const ClusterEntry& entry);
     void finish(Proposal& proposal, AdminReply outcome);
+    void give_answer(Proposal::RunAgain& again);
     void run_again(Proposal::RunAgain& again);
     void settle_proposals();
     void give_up_proposals();
