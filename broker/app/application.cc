@@ -297,7 +297,6 @@ Result<void> Application::open_control() {
         *watch_,
         listeners_,
         log_,
-        http_loop_,
         ControlHooks{
             options_.on_stop_requested,
             [this](std::function<void()> done) { stop_app(std::move(done)); },

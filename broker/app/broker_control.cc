@@ -1,17 +1,18 @@
 #include "broker/app/broker_control.h"
 
-#include "broker/app/admin_control.h"
 #include "broker/app/cluster_listing.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <chrono>
+
+#include "broker/app/admin_control.h"
 #include "broker/app/list_control.h"
 #include "broker/app/operate_control.h"
 #include "broker/ctl/control_server.h"
 #include "broker/net/event_loop.h"
-
-#include <boost/json.hpp>
-#include <unistd.h>
-
-#include <algorithm>
-#include <chrono>
 
 namespace lvt::broker {
 
@@ -28,15 +29,14 @@ class BrokerControl::Handler final : public ControlHandler {
 public:
     Handler(
         const Config& config, const Core& core, CoreThread& thread, const Clock& clock,
-        ResourceWatch& watch, const std::vector<std::shared_ptr<Listener>>& listeners, LogSink& log,
-        EventLoop& sockets, ControlHooks hooks)
+        ResourceWatch& watch, const std::vector<std::shared_ptr<Listener>>& listeners,
+        LogSink& log, ControlHooks hooks)
         : config_(config),
           core_(core),
           thread_(thread),
           clock_(clock),
           watch_(watch),
           listeners_(listeners),
-          sockets_(sockets),
           on_stop_requested_(std::move(hooks.on_stop_requested)),
           certificates_(std::move(hooks.certificates)),
           cluster_status_(std::move(hooks.cluster_status)),
@@ -47,10 +47,12 @@ public:
               {std::move(hooks.stop_app), std::move(hooks.start_app)}),
           admin_(core, thread, log, config.server.version) {}
 
-    /// From the socket's loop to the core's.
     void control(const std::string& verb, const json::object& args, Done done) override {
-        thread_.loop().post(
-            [this, verb, args, done = std::move(done)]() mutable { perform(verb, args, done); });
+        if (lists_.list(verb, args, done) || operate_.operate(verb, args, done) ||
+            admin_.administer(verb, args, done))
+            return;
+        done(answer(verb));
+        if (verb == "stop" && on_stop_requested_) on_stop_requested_();
     }
 
     const PidNames& pids() const { return pids_; }
@@ -58,15 +60,6 @@ public:
     std::unique_ptr<ControlServer> server;
 
 private:
-    void perform(const std::string& verb, const json::object& args, Done& done) {
-        if (lists_.list(verb, args, done) || operate_.operate(verb, args, done) ||
-            admin_.administer(verb, args, done))
-            return;
-        done(answer(verb));
-        // Behind the answer.
-        if (verb == "stop" && on_stop_requested_) sockets_.post(on_stop_requested_);
-    }
-
     ControlAnswer answer(const std::string& verb) const {
         if (verb == "ping" || verb == "stop") return {true, {}, 0};
         if (verb == "status") return {status(), {}, 0};
@@ -78,8 +71,9 @@ private:
     json::array environment() const {
         json::array all;
         for (const Setting& setting : config_.settings)
-            all.push_back(json::object{
-                {"key", setting.key}, {"value", setting.value}, {"source", setting.source}});
+            all.push_back(
+                json::object{
+                    {"key", setting.key}, {"value", setting.value}, {"source", setting.source}});
         return all;
     }
 
@@ -88,18 +82,20 @@ private:
         json::array listeners;
         for (const auto& listener : listeners_) {
             const std::string host = listener->name().substr(0, listener->name().rfind(':'));
-            listeners.push_back(json::object{
-                {"host", host},
-                {"port", listener->port()},
-                {"protocol", listener->tls() ? "amqp/ssl" : "amqp"}});
+            listeners.push_back(
+                json::object{
+                    {"host", host},
+                    {"port", listener->port()},
+                    {"protocol", listener->tls() ? "amqp/ssl" : "amqp"}});
         }
         json::array certificates;
         for (const TlsCertificate& one : certificates_())
-            certificates.push_back(json::object{
-                {"file", one.file.string()},
-                {"subject", one.subject},
-                {"not_after_s", one.not_after.count() / 1000},
-                {"now_s", clock_.now().wall.count() / 1000}});
+            certificates.push_back(
+                json::object{
+                    {"file", one.file.string()},
+                    {"subject", one.subject},
+                    {"not_after_s", one.not_after.count() / 1000},
+                    {"now_s", clock_.now().wall.count() / 1000}});
         json::array alarms;
         if (core.memory_alarm) alarms.push_back("memory resource limit alarm");
         if (core.disk_alarm) alarms.push_back("free disk space alarm");
@@ -141,7 +137,6 @@ private:
     const Clock& clock_;
     const ResourceWatch& watch_;
     const std::vector<std::shared_ptr<Listener>>& listeners_;
-    EventLoop& sockets_;
     std::function<void()> on_stop_requested_;
     std::function<std::vector<TlsCertificate>()> certificates_;
     std::function<std::optional<ClusterStatus>()> cluster_status_;
@@ -160,13 +155,15 @@ const PidNames& BrokerControl::pids() const { return handler_->pids(); }
 Result<std::unique_ptr<BrokerControl>> BrokerControl::open(
     const Config& config, const Core& core, CoreThread& thread, const Clock& clock,
     ResourceWatch& watch, const std::vector<std::shared_ptr<Listener>>& listeners, LogSink& log,
-    EventLoop& sockets, ControlHooks hooks) {
+    ControlHooks hooks) {
     std::unique_ptr<BrokerControl> control(new BrokerControl);
     auto speaks_http = std::move(hooks.speaks_http);
-    control->handler_ = std::make_unique<Handler>(
-        config, core, thread, clock, watch, listeners, log, sockets, std::move(hooks));
+    control->handler_ =
+        std::make_unique<Handler>(
+            config, core, thread, clock, watch, listeners, log, std::move(hooks));
     Result<std::unique_ptr<ControlServer>> server = ControlServer::listen(
-        sockets.context(), config.data_dir, *control->handler_, log, std::move(speaks_http));
+        thread.loop().context(), config.data_dir, *control->handler_, log,
+        std::move(speaks_http));
     if (server.has_error()) return server.error();
     control->handler_->server = std::move(*server);
     return control;

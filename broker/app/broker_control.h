@@ -1,5 +1,11 @@
-// BrokerControl: what `leveret ctl` asks, answered from the core, on the core's thread. Its sockets live on the thread of the HTTP API.
+// BrokerControl: what `leveret ctl` asks, answered from the core. Lives on the core's thread.
 #pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "broker/app/cluster_server.h"
 #include "broker/app/resource_watch.h"
@@ -11,12 +17,6 @@
 #include "broker/net/tls_context.h"
 #include "protocol/base/owned_fd.h"
 #include "protocol/base/result.h"
-
-#include <functional>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
 
 namespace lvt::broker {
 
@@ -36,14 +36,14 @@ struct ControlHooks {
 
 class BrokerControl {
 public:
-    /// Binds the control socket in the data directory; it is served while the loop `sockets` runs, and the core's. All must outlive it.
+    /// Binds the control socket in the data directory; it is served while the core's loop runs. All must outlive it.
     [[nodiscard]] static Result<std::unique_ptr<BrokerControl>> open(
         const Config& config, const Core& core, CoreThread& thread, const Clock& clock,
-        ResourceWatch& watch, const std::vector<std::shared_ptr<Listener>>& listeners, LogSink& log,
-        EventLoop& sockets, ControlHooks hooks);
+        ResourceWatch& watch, const std::vector<std::shared_ptr<Listener>>& listeners,
+        LogSink& log, ControlHooks hooks);
     /// The names that it gives to connections and channels.
     const PidNames& pids() const;
-    /// When neither loop runs any more.
+    /// When the loop does not run any more.
     ~BrokerControl();
 
 private:

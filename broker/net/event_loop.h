@@ -1,12 +1,11 @@
-// EventLoop: one thread's reactor, over epoll: a socket is waited for, then read or written by its owner without blocking (one wait, one recv,
-// no buffer handed to the loop). A lonely message costs one epoll_wait, one recv and one send: a wait that is asked for again and again
-// stays registered, one clock is set for all timers and seldom, and a post rings only where the loop sleeps.
+// EventLoop: one thread's reactor. It hides Boost.Asio from everything else: a socket is waited for, then read or written
+// by its owner without blocking (reference: one wait, one recv, no buffer handed to the loop).
 #pragma once
-
-#include "protocol/base/clock.h"
 
 #include <functional>
 #include <memory>
+
+#include "protocol/base/clock.h"
 
 namespace boost::asio {
 class io_context;
@@ -36,18 +35,14 @@ public:
     /// Any thread. Runs in run(), in the order of posting.
     void post(std::function<void()> handler);
 
-    /// For what brings its own Asio objects. First called before run(): the loop is then a guest of this io_context, which costs it a second
-    /// look a wake-up.
+    /// For what brings its own Asio objects.
     boost::asio::io_context& context();
 
 private:
     friend class WatchedSocket;
     friend class LoopTimer;
-    struct Watch;
-    struct Timer;
-    struct Host;
     struct Impl;
-    std::shared_ptr<Impl> impl_;  // sockets and timers may outlive the loop
+    std::unique_ptr<Impl> impl_;
 };
 
 /// A non-blocking file descriptor, closed with it. The loop's thread only.
@@ -71,7 +66,8 @@ public:
     [[nodiscard]] int release();
 
 private:
-    std::unique_ptr<EventLoop::Watch> watch_;
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
 };
 
 /// Calls its handler once for each arm(). The loop's thread only; the owner outlives the loop's run().
@@ -87,7 +83,8 @@ public:
     void arm_at_latest(Milliseconds deadline, Milliseconds now);
 
 private:
-    std::unique_ptr<EventLoop::Timer> timer_;
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace lvt::broker

@@ -1,12 +1,9 @@
 #include "broker/net/event_loop.h"
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -111,127 +108,6 @@ TEST(WatchedSocket, DropsItsWaitsWhenClosed) {
     loop.run();
     EXPECT_EQ(events->readable, 0);
     ::close(ends[1]);
-}
-
-/// Two connected sockets, of which a test watches `ours`.
-struct Pair {
-    Pair() { EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0); }
-    ~Pair() { hang_up(); }
-    int ours() const { return ends[0]; }  // closed by who watches it
-    void send() const { EXPECT_EQ(::send(ends[1], "x", 1, MSG_NOSIGNAL), 1); }
-    void hang_up() {
-        if (ends[1] >= 0) ::close(ends[1]);
-        ends[1] = -1;
-    }
-    int ends[2];
-};
-
-/// Runs what it was given when its socket can be read or written.
-class Acting final : public SocketEvents {
-public:
-    explicit Acting(std::function<void()> action) : action_(std::move(action)) {}
-    void on_readable() override { action_(); }
-    void on_writable() override { action_(); }
-
-private:
-    std::function<void()> action_;
-};
-
-TEST(WatchedSocket, TellsOfReadingAndWritingApart) {
-    EventLoop loop;
-    Pair pair;
-    WatchedSocket socket(loop, pair.ours());
-    auto reader = std::make_shared<CountingEvents>(loop);
-    std::vector<std::string> seen;
-    socket.wait_readable(reader);
-    socket.wait_writable(std::make_shared<Acting>([&] {
-        seen.push_back("writable");
-        pair.send();
-    }));
-    loop.run();
-    EXPECT_EQ(seen, std::vector<std::string>{"writable"});
-    EXPECT_EQ(reader->readable, 1);
-    EXPECT_EQ(reader->writable, 0);
-}
-
-TEST(WatchedSocket, WhatHappenedWhileNobodyWaitedIsToldLater) {
-    EventLoop loop;
-    Pair pair;
-    WatchedSocket socket(loop, pair.ours());
-    int told = 0;
-    socket.wait_readable(std::make_shared<Acting>([&] {
-        ++told;
-        pair.send();
-        pair.hang_up();
-        // Several looks, at input and at the end, for which nobody waits.
-        loop.post([&] {
-            loop.post([&] {
-                loop.post([&] {
-                    socket.wait_readable(std::make_shared<Acting>([&] {
-                        ++told;
-                        loop.stop();
-                    }));
-                });
-            });
-        });
-    }));
-    pair.send();
-    loop.run();
-    EXPECT_EQ(told, 2);
-}
-
-TEST(WatchedSocket, OneThatIsClosedByAnothersHandlerIsNotCalled) {
-    EventLoop loop;
-    Pair pairs[2];
-    WatchedSocket sockets[2] = {{loop, pairs[0].ours()}, {loop, pairs[1].ours()}};
-    int told = 0;
-    for (int i = 0; i < 2; ++i) {
-        pairs[i].send();
-        sockets[i].wait_readable(std::make_shared<Acting>([&, i] {
-            ++told;
-            sockets[1 - i].close();
-            loop.post([&] { loop.post([&] { loop.stop(); }); });
-        }));
-    }
-    loop.run();
-    EXPECT_EQ(told, 1);
-}
-
-TEST(WatchedSocket, AWaitKeepsItsOwnerUntilTheLoopIsGone) {
-    auto alive = std::make_shared<int>(0);
-    const std::weak_ptr<int> watch = alive;
-    Pair pair;
-    {
-        EventLoop loop;
-        auto socket = std::make_shared<WatchedSocket>(loop, pair.ours());
-        socket->wait_readable(std::make_shared<Acting>([socket, kept = std::move(alive)] {}));
-        socket.reset();
-        EXPECT_FALSE(watch.expired());
-    }
-    EXPECT_TRUE(watch.expired());
-}
-
-TEST(EventLoop, ServesAsTheGuestOfAnIoContext) {
-    EventLoop loop;
-    Pair pair;
-    std::vector<std::string> seen;
-    LoopTimer timer(loop, [&] {
-        seen.push_back("timer");
-        pair.send();
-    });
-    WatchedSocket socket(loop, pair.ours());
-    socket.wait_readable(std::make_shared<Acting>([&] {
-        seen.push_back("socket");
-        boost::asio::post(loop.context(), [&] {
-            seen.push_back("asio");
-            // Outside of the loop's own steps.
-            loop.post([&] { loop.stop(); });
-        });
-    }));
-    boost::asio::post(
-        loop.context(), [&] { timer.arm_at_latest(Milliseconds(1), Milliseconds(0)); });
-    loop.run();
-    EXPECT_EQ(seen, (std::vector<std::string>{"timer", "socket", "asio"}));
 }
 
 TEST(LoopTimer, KeepsTheEarlierOfTwoDeadlines) {
