@@ -5,6 +5,21 @@
 
 namespace lvt::broker {
 
+namespace {
+
+/// What it holds is known there only.
+AdminReply elsewhere(const Queue& queue) {
+    return {
+        AdminOutcome::unavailable,
+        fmt::format(
+            "queue '{}' in vhost '{}' lives at another node: ask that one",
+            queue.name,
+            queue.vhost->name()),
+        0};
+}
+
+}  // namespace
+
 Queue* CoreState::queue_to_operate(ByteView vhost_name, ByteView name) {
     const VirtualHost* const vhost = topology_.find_vhost(vhost_name);
     Queue* const queue = vhost ? vhost->find_queue(name) : nullptr;
@@ -15,6 +30,7 @@ Queue* CoreState::queue_to_operate(ByteView vhost_name, ByteView name) {
 void CoreState::administer(AdminId id, PurgeQueue& request) {
     Queue* const queue = queue_to_operate(request.vhost, request.queue);
     if (!queue) return answer(id, {AdminOutcome::not_found, request.queue, 0});
+    if (!is_here(*queue)) return answer(id, elsewhere(*queue));
     const bool persistent = queue->persistent;
     AdminReply reply{AdminOutcome::done, {}, purge(*queue)};
     if (persistent) return answer_when_durable(id, std::move(reply));
@@ -24,6 +40,8 @@ void CoreState::administer(AdminId id, PurgeQueue& request) {
 void CoreState::administer(AdminId id, RemoveQueue& request) {
     Queue* const queue = queue_to_operate(request.vhost, request.queue);
     if (!queue) return answer(id, {AdminOutcome::not_found, request.queue, 0});
+    if (!is_here(*queue) && (request.if_empty || request.if_unused))
+        return answer(id, elsewhere(*queue));
     if (request.if_empty && queue->machine.ready() > 0)
         return answer(id, {AdminOutcome::not_empty, request.queue, 0});
     if (request.if_unused && !queue->machine.consumers().empty())
