@@ -5,6 +5,7 @@
 #include "broker/config/environment.h"
 #include "broker/config/key_rules.h"
 #include "broker/config/text_file.h"
+#include "cluster/discovery/node_name.h"
 #include "cluster/discovery/settings.h"
 #include "protocol/base/assert.h"
 
@@ -97,14 +98,25 @@ private:
         return {};
     }
 
-    /// A task of Marathon is found at its agent's ports, unless it says another address itself.
+    /// Where peers dial, unless it was said: a task of Marathon at its agent's ports, a node whose name was given with a host at that host, as in RabbitMQ.
     Result<void> advertise() {
-        if (config().cluster_formation.contains("cluster.advertise")) return {};
-        std::optional<std::string> address =
-            marathon_address(sources_.environment, config().cluster_formation);
-        if (!address) return {};
-        return assign(
-            {"cluster.advertise", *std::move(address), "environment HOST", Level::environment});
+        const auto& formation = config().cluster_formation;
+        if (formation.contains("cluster.advertise")) return {};
+        if (const auto task = marathon_address(sources_.environment, formation))
+            return assign({"cluster.advertise", *task, "environment HOST", Level::environment});
+        const bool alone = std::ranges::all_of(
+            formation, [](const auto& one) { return one.first == "cluster.secret"; });
+        const std::string host = config().node_name.substr(config().node_name.find('@') + 1);
+        if (alone || host == sources_.machine.host_name) return {};
+        const auto listener = formation.find("cluster.listener");
+        ListenAddress bound{"::", 0};
+        if (listener != formation.end()) {
+            const Expected fault = parse_listen_address(listener->second, bound);
+            ASSERT(fault.empty());
+        }
+        if ((bound.host != "::" && bound.host != "0.0.0.0") || !discovery::parse_host_port(host))
+            return {};
+        return assign({"cluster.advertise", host, "node_name", Level::fallback});
     }
 
     /// Variables are taken as they are, as RabbitMQ does.

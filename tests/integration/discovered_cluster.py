@@ -40,7 +40,7 @@ class Node:
 
     def launch(self, settings):
         self.directory.mkdir(exist_ok=True)
-        given = [f"cluster.listener={self.host}:{self.port}", f"cluster.secret={SECRET}",
+        given = [f"cluster.listener={self.service.listener(self)}", f"cluster.secret={SECRET}",
                  "listeners.tcp.default=127.0.0.1:0", "log.console.level=debug",
                  *self.service.settings(self), *settings]
         command = [*self.network.prefix(self.number), LEVERET, "serve", "--data-dir",

@@ -53,6 +53,9 @@ class Service:
     def port_of(self, number):
         return self.peer_port or 31000 + number
 
+    def listener(self, node):
+        return f"{node.host}:{node.port}"
+
     def environment(self, node):
         return {}
 
@@ -194,8 +197,9 @@ class StatefulSet(Service):
     def node_name(self, number):
         return f"rabbit@mq-{number}.mq"
 
-    def settings(self, node):
-        return [*super().settings(node), f"cluster.advertise=mq-{node.number}.mq"]
+    def listener(self, node):
+        """Everywhere, so that the name says where it is dialled."""
+        return str(node.port)
 
 
 class KubernetesEndpoints(OfDouble):

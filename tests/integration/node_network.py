@@ -49,11 +49,12 @@ class Namespaces:
         libc = ctypes.CDLL("libc.so.6", use_errno=True)
         if libc.unshare(_CLONE_NEWNET | _CLONE_NEWNS) != 0:
             raise OSError(ctypes.get_errno(), "unshare")
+        # First of all: where the rest cannot be had, loopback is what nodes get.
+        run("ip", "link", "set", "lo", "up")
         run("mount", "--make-rprivate", "/")
         os.makedirs("/run/netns", exist_ok=True)
         run("mount", "-t", "tmpfs", "none", "/run/netns")
         self._name_hosts()
-        run("ip", "link", "set", "lo", "up")
         run("ip", "link", "add", "br0", "type", "bridge")
         for address in (f"{self.server}/24", f"{METADATA}/32"):
             run("ip", "address", "add", address, "dev", "br0")
@@ -66,9 +67,14 @@ class Namespaces:
         with tempfile.NamedTemporaryFile("w", prefix="leveret-hosts-", delete=False) as file:
             file.write("127.0.0.1 localhost\n" + "".join(
                 f"{self.host(number)} mq-{number}.mq\n" for number in range(self.size)))
-        atexit.register(os.unlink, file.name)
         os.chmod(file.name, 0o644)
         run("mount", "--bind", file.name, "/etc/hosts")
+
+        def undo():
+            subprocess.run(["umount", "--lazy", "/etc/hosts"], check=False)
+            os.unlink(file.name)
+
+        atexit.register(undo)
 
     def _add(self, number):
         space, cable = f"n{number}", f"cable{number}"

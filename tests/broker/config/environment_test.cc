@@ -156,6 +156,26 @@ TEST_F(Environment, ATaskOfMarathonIsFoundAtItsAgentsPorts) {
     EXPECT_EQ(advertised(), "mq.example:1 from --set");
 }
 
+TEST_F(Environment, ANodeIsDialledAtTheHostOfTheNameThatItWasGiven) {
+    const auto advertised = [this] { return setting(load(), "cluster.advertise"); };
+    environment("RABBITMQ_NODENAME", "rabbit@mq-0.mq");
+    EXPECT_EQ(advertised(), "absent");
+    set("cluster_formation.peer_discovery_backend", "k8s");
+    EXPECT_EQ(advertised(), "mq-0.mq from node_name");
+    set("cluster.listener", "31001");
+    EXPECT_EQ(advertised(), "mq-0.mq from node_name");
+    set("cluster.listener", "127.0.0.1:31001");
+    EXPECT_EQ(advertised(), "absent");
+    set("cluster.listener", "0.0.0.0:31001");
+    EXPECT_EQ(advertised(), "mq-0.mq from node_name");
+    environment("RABBITMQ_NODENAME", "rabbit");
+    EXPECT_EQ(advertised(), "absent");
+    environment("RABBITMQ_NODENAME", "rabbit@::1");
+    EXPECT_EQ(advertised(), "::1 from node_name");
+    environment("RABBITMQ_NODENAME", "rabbit@a b");
+    EXPECT_EQ(advertised(), "absent");
+}
+
 TEST_F(Environment, CleanupAndNodeTypeHaveNoEffect) {
     environment("CLEANUP_INTERVAL", "60");
     environment("CLEANUP_ONLY_LOG_WARNING", "false");

@@ -88,6 +88,7 @@ class RabbitMqCase(Case):
             broker.stop()
 
 
+@unittest.skipUnless(brokers.RabbitMq.BIN.exists(), "Debian's rabbitmq-server is not installed")
 class TestRabbitMq(RabbitMqCase):
     def test_consul(self):
         double = Consul(self, token="t0ken")
