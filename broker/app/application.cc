@@ -4,6 +4,7 @@
 #include "broker/app/cluster_server.h"
 #include "broker/app/durable_storage.h"
 #include "broker/app/management_server.h"
+#include "broker/app/node_reset.h"
 #include "broker/app/prometheus_server.h"
 #include "broker/config/text_file.h"
 #include "broker/management/definitions.h"
@@ -88,7 +89,10 @@ std::string listener_key(const Config& config, const std::string& prefix, std::s
 }  // namespace
 
 Application::Application(ApplicationOptions options)
-    : options_(std::move(options)), log_(*options_.log), refusals_(log_) {}
+    : options_(std::move(options)),
+      log_(*options_.log),
+      refusals_(log_),
+      app_wanted_(!options_.app_stopped) {}
 
 Application::~Application() { stop(); }
 
@@ -101,6 +105,7 @@ Result<std::unique_ptr<Application>> Application::start(ApplicationOptions optio
 Result<void> Application::build() {
     const Config& config = options_.config;
     const std::size_t lanes = std::max(1u, config.io_threads);
+    LVT_TRY(finish_reset(config.data_dir, log_));
     Result<Budgets> budgets = measure_budgets(config);
     if (budgets.has_error()) return std::move(budgets).error();
     budgets_ = std::move(*budgets);
@@ -124,7 +129,8 @@ Result<void> Application::build() {
             *watch_,
             {[this] { return accepting_; },
              [this] { return prometheus_listener(); },
-             [this] { return tls_ ? tls_->certificates() : std::vector<TlsCertificate>{}; }});
+             [this] { return tls_ ? tls_->certificates() : std::vector<TlsCertificate>{}; },
+             [this] { return cluster_status(); }});
         LVT_TRY(open_control());
         if (!cluster_) LVT_TRY(load_definitions());
         run();
@@ -180,6 +186,8 @@ Result<void> Application::bind_listeners() {
         auto cluster = ClusterServer::open(options_.config, clock_, log_);
         if (cluster.has_error()) return std::move(cluster).error();
         cluster_ = std::move(*cluster);
+        // With its port, where that is not everybody's.
+        options_.config.node_name = cluster_->status().self;
     }
     if (!options_.config.prometheus.listener) return {};
     Result<std::unique_ptr<PrometheusServer>> prometheus =
@@ -303,13 +311,19 @@ Result<void> Application::open_control() {
             [this] { return start_app(); },
             [this] { return tls_ ? tls_->certificates() : std::vector<TlsCertificate>{}; },
             [this](OwnedFd socket) { management_->adopt_owner(std::move(socket)); },
-            [this]() -> std::optional<ClusterStatus> {
-                if (!cluster_) return std::nullopt;
-                return cluster_->status();
-            }});
+            [this] { return cluster_status(); },
+            [this] { return management_->told_facts(); },
+            [this] { return cluster_.get(); },
+            options_.on_restart_requested,
+            options_.app_stopped});
     if (control.has_error()) return control.error();
     control_ = std::move(*control);
     return {};
+}
+
+std::optional<ClusterStatus> Application::cluster_status() const {
+    if (!cluster_) return std::nullopt;
+    return cluster_->status();
 }
 
 void Application::run() {
@@ -330,8 +344,7 @@ void Application::run() {
     if (cluster_) {
         start_cluster();
     } else {
-        core_thread_->loop().post([this] { accept_connections(); });
-        if (options_.on_ready) options_.on_ready();
+        core_thread_->loop().post([this] { open_alone(); });
     }
     management_->start(control_ != nullptr, [this](Error error) { fail(std::move(error)); });
     if (!prometheus_) return;
@@ -343,7 +356,8 @@ void Application::run() {
          clock_,
          log_,
          control_ ? control_->pids()
-                  : PidNames::of_process(options_.config.node_name, clock_.now().wall)},
+                  : PidNames::of_process(options_.config.node_name, clock_.now().wall),
+         [this] { return cluster_status(); }},
         [this](Error error) { fail(std::move(error)); });
 }
 

@@ -17,6 +17,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ namespace lvt::broker {
 
 class BrokerControl;
 class ClusterServer;
+struct ClusterStatus;
 class ManagementServer;
 class PrometheusServer;
 
@@ -39,6 +41,10 @@ struct ApplicationOptions {
     std::function<void()> on_ready;
     /// `leveret ctl stop` was asked for. On one of its threads; it must not call stop().
     std::function<void()> on_stop_requested;
+    /// The data was given up (`leveret ctl reset`): stop(), and start anew with `app_stopped`. On one of its threads.
+    std::function<void()> on_restart_requested;
+    /// Nobody is served, and no cluster sought, until `leveret ctl start_app`.
+    bool app_stopped = false;
 };
 
 class Application {
@@ -86,6 +92,8 @@ private:
     /// Those that it holds are no obstacle to becoming a member.
     Result<void> check_definitions() const;
     void start_cluster();
+    /// The core's thread: a node without a cluster.
+    void open_alone();
     /// The core's thread: the node is a member, and the cluster has its first definitions.
     void open_if_ready();
     void send_batches(std::vector<PeerBatch>& batches);
@@ -94,6 +102,7 @@ private:
     void hand_over(Arrival arrival);
     void wait_for_connections();
     std::size_t connection_count() const;
+    std::optional<ClusterStatus> cluster_status() const;
     void fail(Error error);
     void stop_gracefully();
 
@@ -127,6 +136,8 @@ private:
     /// By peer: the stream that the core knows of.
     std::map<cluster::NodeId, std::uint64_t> streams_;
     bool opened_ = false;
+    /// Not after stop_app(), until start_app().
+    bool app_wanted_ = true;
     /// Between start and stop_app(); the core's thread.
     bool accepting_ = false;
     /// Until the connections that stop_app() ends are gone.

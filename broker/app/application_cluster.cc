@@ -1,7 +1,10 @@
 // The application as a node of a cluster: what core and metadata group tell each other, and when clients are let in.
 #include "broker/app/application.h"
+#include "broker/app/broker_control.h"
 #include "broker/app/cluster_server.h"
+#include "broker/app/management_server.h"
 #include "broker/core/topology.h"
+#include "broker/management/node_facts.h"
 
 namespace lvt::broker {
 
@@ -66,7 +69,18 @@ void Application::start_cluster() {
                  core.on_joined(now);
                  joined_ = true;
              });
-         }},
+         },
+         [this] {
+             // Its clients are told to go, and nobody else comes.
+             core_thread_->loop().post([this] {
+                 if (control_) control_->stop_app();
+             });
+         },
+         [this] {
+             core_thread_->loop().post(
+                 [this] { cluster_->set_facts(encode_node_facts(management_->told_facts())); });
+         },
+         options_.app_stopped},
         [this](Error error) { fail(std::move(error)); });
 }
 
@@ -79,8 +93,18 @@ void Application::send_batches(std::vector<PeerBatch>& batches) {
     cluster_->send(std::move(out));
 }
 
+void Application::open_alone() {
+    if (!app_wanted_) {
+        for (const auto& listener : listeners_) listener->close();
+        return;
+    }
+    opened_ = true;
+    accept_connections();
+    if (options_.on_ready) options_.on_ready();
+}
+
 void Application::open_if_ready() {
-    if (opened_ || !joined_ || !core_->topology().applied().seeded) return;
+    if (opened_ || !joined_ || !app_wanted_ || !core_->topology().applied().seeded) return;
     opened_ = true;
     if (const Result<void> loaded = load_definitions(); loaded.has_error())
         return fail(loaded.error());

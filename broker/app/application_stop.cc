@@ -21,7 +21,10 @@ constexpr Milliseconds kStopLimit{10'000};
 void Application::stop_app(std::function<void()> done) {
     log_.log(LogLevel::info, "stop_app: listeners are closed, connections end");
     accepting_ = false;
-    for (const auto& listener : listeners_) listener->close();
+    app_wanted_ = false;
+    // Before it has opened, a node of a cluster keeps its ports without listening.
+    if (opened_)
+        for (const auto& listener : listeners_) listener->close();
     if (handshakes_) handshakes_->drop_all();
     core_thread_->administer(
         CloseConnections{{}, true, "broker forced connection closure with reason 'shutdown'"},
@@ -47,6 +50,16 @@ void Application::wait_for_connections() {
 }
 
 Result<void> Application::start_app() {
+    if (cluster_ && cluster_->status().removed)
+        return Error{
+            ErrorKind::invalid, "this node was removed from its cluster: reset it, then start it"};
+    app_wanted_ = true;
+    if (cluster_ && !opened_) {
+        log_.log(LogLevel::info, "start_app: connections are accepted once this node is a member");
+        cluster_->begin();
+        open_if_ready();
+        return {};
+    }
     for (const auto& listener : listeners_) {
         Result<void> opened = listener->reopen();
         if (opened.has_value()) continue;
@@ -54,6 +67,7 @@ Result<void> Application::start_app() {
         return opened;
     }
     accept_connections();
+    if (!std::exchange(opened_, true) && options_.on_ready) options_.on_ready();
     log_.log(LogLevel::info, "start_app: connections are accepted again");
     return {};
 }

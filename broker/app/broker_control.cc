@@ -1,18 +1,20 @@
 #include "broker/app/broker_control.h"
 
+#include "broker/app/admin_control.h"
+#include "broker/app/cluster_control.h"
 #include "broker/app/cluster_listing.h"
+#include "broker/app/list_control.h"
+#include "broker/app/node_reset.h"
+#include "broker/app/operate_control.h"
+#include "broker/ctl/control_server.h"
+#include "broker/management/global_parameters.h"
+#include "broker/net/event_loop.h"
 
+#include <boost/json.hpp>
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/json.hpp>
 #include <chrono>
-
-#include "broker/app/admin_control.h"
-#include "broker/app/list_control.h"
-#include "broker/app/operate_control.h"
-#include "broker/ctl/control_server.h"
-#include "broker/net/event_loop.h"
 
 namespace lvt::broker {
 
@@ -29,8 +31,8 @@ class BrokerControl::Handler final : public ControlHandler {
 public:
     Handler(
         const Config& config, const Core& core, CoreThread& thread, const Clock& clock,
-        ResourceWatch& watch, const std::vector<std::shared_ptr<Listener>>& listeners,
-        LogSink& log, ControlHooks hooks)
+        ResourceWatch& watch, const std::vector<std::shared_ptr<Listener>>& listeners, LogSink& log,
+        ControlHooks hooks)
         : config_(config),
           core_(core),
           thread_(thread),
@@ -40,22 +42,32 @@ public:
           on_stop_requested_(std::move(hooks.on_stop_requested)),
           certificates_(std::move(hooks.certificates)),
           cluster_status_(std::move(hooks.cluster_status)),
+          node_facts_(std::move(hooks.node_facts)),
           pids_(PidNames::of_process(config.node_name, clock.now().wall)),
           lists_(core, thread.loop(), pids_),
           operate_(
-              thread, watch, pids_, config.memory_total_bytes,
+              thread, watch, pids_, config.memory_total_bytes, hooks.app_stopped,
               {std::move(hooks.stop_app), std::move(hooks.start_app)}),
+          changes_(
+              thread, config.node_name,
+              {std::move(hooks.cluster),
+               [this] { return operate_.app_running(); },
+               [this] { return mark_reset(config_.data_dir); },
+               std::move(hooks.restart)}),
           admin_(core, thread, log, config.server.version) {}
 
     void control(const std::string& verb, const json::object& args, Done done) override {
         if (lists_.list(verb, args, done) || operate_.operate(verb, args, done) ||
-            admin_.administer(verb, args, done))
+            admin_.administer(verb, args, done) || changes_.operate(verb, args, done))
             return;
         done(answer(verb));
         if (verb == "stop" && on_stop_requested_) on_stop_requested_();
     }
 
     const PidNames& pids() const { return pids_; }
+    void stop_app() {
+        operate_.stop_app([](const ControlAnswer&) {});
+    }
 
     std::unique_ptr<ControlServer> server;
 
@@ -63,17 +75,25 @@ private:
     ControlAnswer answer(const std::string& verb) const {
         if (verb == "ping" || verb == "stop") return {true, {}, 0};
         if (verb == "status") return {status(), {}, 0};
-        if (verb == "cluster_status") return {cluster_listing(status(), cluster_status_()), {}, 0};
+        if (verb == "cluster_status") return {cluster_status(), {}, 0};
         if (verb == "environment") return {environment(), {}, 0};
         return ControlAnswer::refusal(fmt::format("unknown verb '{}'", verb), kUsage);
+    }
+
+    json::object cluster_status() const {
+        const std::optional<ClusterStatus> cluster = cluster_status_();
+        const std::string& named = config_.server.cluster_name;
+        return cluster_listing(
+            lvt::broker::cluster_name(core_.topology(), named.empty() ? config_.node_name : named),
+            cluster_members(cluster, config_.node_name, node_facts_()),
+            cluster);
     }
 
     json::array environment() const {
         json::array all;
         for (const Setting& setting : config_.settings)
-            all.push_back(
-                json::object{
-                    {"key", setting.key}, {"value", setting.value}, {"source", setting.source}});
+            all.push_back(json::object{
+                {"key", setting.key}, {"value", setting.value}, {"source", setting.source}});
         return all;
     }
 
@@ -82,20 +102,18 @@ private:
         json::array listeners;
         for (const auto& listener : listeners_) {
             const std::string host = listener->name().substr(0, listener->name().rfind(':'));
-            listeners.push_back(
-                json::object{
-                    {"host", host},
-                    {"port", listener->port()},
-                    {"protocol", listener->tls() ? "amqp/ssl" : "amqp"}});
+            listeners.push_back(json::object{
+                {"host", host},
+                {"port", listener->port()},
+                {"protocol", listener->tls() ? "amqp/ssl" : "amqp"}});
         }
         json::array certificates;
         for (const TlsCertificate& one : certificates_())
-            certificates.push_back(
-                json::object{
-                    {"file", one.file.string()},
-                    {"subject", one.subject},
-                    {"not_after_s", one.not_after.count() / 1000},
-                    {"now_s", clock_.now().wall.count() / 1000}});
+            certificates.push_back(json::object{
+                {"file", one.file.string()},
+                {"subject", one.subject},
+                {"not_after_s", one.not_after.count() / 1000},
+                {"now_s", clock_.now().wall.count() / 1000}});
         json::array alarms;
         if (core.memory_alarm) alarms.push_back("memory resource limit alarm");
         if (core.disk_alarm) alarms.push_back("free disk space alarm");
@@ -117,6 +135,7 @@ private:
             {"disk_free_bytes", volume.has_value() ? volume->free_bytes : 0},
             {"disk_free_limit_bytes", watch_.disk_free_limit_bytes()},
             {"app_running", operate_.app_running()},
+            {"instance", instance_},
             {"connections", core.connections},
             {"channels", core.channels},
             {"consumers", core.consumers},
@@ -140,17 +159,22 @@ private:
     std::function<void()> on_stop_requested_;
     std::function<std::vector<TlsCertificate>()> certificates_;
     std::function<std::optional<ClusterStatus>()> cluster_status_;
+    std::function<ToldFacts()> node_facts_;
     const PidNames pids_;
     ListControl lists_;
     OperateControl operate_;
+    ClusterControl changes_;
     AdminControl admin_;
     Milliseconds started_ = clock_.now().monotonic;
+    /// Another one after every start, also within a process.
+    const std::int64_t instance_ = clock_.now().wall.count();
 };
 
 BrokerControl::BrokerControl() = default;
 BrokerControl::~BrokerControl() = default;
 
 const PidNames& BrokerControl::pids() const { return handler_->pids(); }
+void BrokerControl::stop_app() { handler_->stop_app(); }
 
 Result<std::unique_ptr<BrokerControl>> BrokerControl::open(
     const Config& config, const Core& core, CoreThread& thread, const Clock& clock,
@@ -158,12 +182,10 @@ Result<std::unique_ptr<BrokerControl>> BrokerControl::open(
     ControlHooks hooks) {
     std::unique_ptr<BrokerControl> control(new BrokerControl);
     auto speaks_http = std::move(hooks.speaks_http);
-    control->handler_ =
-        std::make_unique<Handler>(
-            config, core, thread, clock, watch, listeners, log, std::move(hooks));
+    control->handler_ = std::make_unique<Handler>(
+        config, core, thread, clock, watch, listeners, log, std::move(hooks));
     Result<std::unique_ptr<ControlServer>> server = ControlServer::listen(
-        thread.loop().context(), config.data_dir, *control->handler_, log,
-        std::move(speaks_http));
+        thread.loop().context(), config.data_dir, *control->handler_, log, std::move(speaks_http));
     if (server.has_error()) return server.error();
     control->handler_->server = std::move(*server);
     return control;

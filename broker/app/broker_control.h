@@ -1,22 +1,23 @@
 // BrokerControl: what `leveret ctl` asks, answered from the core. Lives on the core's thread.
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "broker/app/cluster_server.h"
 #include "broker/app/resource_watch.h"
 #include "broker/config/config.h"
 #include "broker/core/core.h"
+#include "broker/management/node_facts.h"
 #include "broker/management/pid_names.h"
 #include "broker/net/core_thread.h"
 #include "broker/net/listener.h"
 #include "broker/net/tls_context.h"
 #include "protocol/base/owned_fd.h"
 #include "protocol/base/result.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace lvt::broker {
 
@@ -32,6 +33,13 @@ struct ControlHooks {
     std::function<void(OwnedFd)> speaks_http;
     /// Nothing: the node is in no cluster and wants none.
     std::function<std::optional<ClusterStatus>()> cluster_status;
+    std::function<ToldFacts()> node_facts;
+    /// Null: the same.
+    std::function<ClusterServer*()> cluster;
+    /// The data is marked for removal (node_reset.h): the broker ends and begins anew, its app stopped.
+    std::function<void()> restart;
+    /// Until start_app.
+    bool app_stopped = false;
 };
 
 class BrokerControl {
@@ -39,10 +47,12 @@ public:
     /// Binds the control socket in the data directory; it is served while the core's loop runs. All must outlive it.
     [[nodiscard]] static Result<std::unique_ptr<BrokerControl>> open(
         const Config& config, const Core& core, CoreThread& thread, const Clock& clock,
-        ResourceWatch& watch, const std::vector<std::shared_ptr<Listener>>& listeners,
-        LogSink& log, ControlHooks hooks);
+        ResourceWatch& watch, const std::vector<std::shared_ptr<Listener>>& listeners, LogSink& log,
+        ControlHooks hooks);
     /// The names that it gives to connections and channels.
     const PidNames& pids() const;
+    /// As `leveret ctl stop_app`.
+    void stop_app();
     /// When the loop does not run any more.
     ~BrokerControl();
 

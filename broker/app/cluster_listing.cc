@@ -5,12 +5,17 @@
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 
+#include <algorithm>
+
 namespace lvt::broker {
 namespace {
 
 namespace json = boost::json;
 
-json::array members(const ClusterStatus& cluster) {
+/// Peers listen under RabbitMQ's word for it.
+constexpr std::string_view kPeerProtocol = "clustering";
+
+json::array nodes_json(const ClusterStatus& cluster) {
     json::array out;
     for (const ClusterStatus::Node& one : cluster.nodes)
         out.push_back(json::object{
@@ -22,61 +27,96 @@ json::array members(const ClusterStatus& cluster) {
     return out;
 }
 
-/// This node's: of the others nothing is known here.
-json::array own_listeners(const json::object& status, const std::string& node) {
+std::string purpose_of(const std::string& protocol) {
+    if (protocol == kPeerProtocol) return "inter-node and CLI tool communication";
+    if (protocol == "http") return "HTTP API";
+    if (protocol == "https") return "HTTP API over TLS (HTTPS)";
+    if (protocol == "http/prometheus") return "Prometheus exporter API over HTTP";
+    return listener_purpose(protocol);
+}
+
+json::array listeners_json(const MemberFacts& member) {
     json::array out;
-    for (const json::value& row : status.at("listeners").as_array()) {
-        const json::object& one = row.as_object();
+    for (const ListeningAt& one : member.facts->listeners)
         out.push_back(json::object{
-            {"interface", one.at("host")},
-            {"node", node},
-            {"port", one.at("port")},
-            {"protocol", one.at("protocol")},
-            {"purpose", listener_purpose(std::string(one.at("protocol").as_string()))}});
-    }
+            {"interface", one.address},
+            {"node", member.name},
+            {"port", one.port},
+            {"protocol", one.protocol},
+            {"purpose", purpose_of(one.protocol)}});
     return out;
+}
+
+void add_alarms(json::array& out, const MemberFacts& member) {
+    const auto add = [&](const char* resource) {
+        out.push_back(json::object{
+            {"node", member.name}, {"resource", resource}, {"type", "resource_limit"}});
+    };
+    if (member.facts->memory_alarm) add("memory");
+    if (member.facts->disk_alarm) add("disk");
 }
 
 }  // namespace
 
-json::object cluster_listing(
-    const json::object& status, const std::optional<ClusterStatus>& cluster) {
-    const std::string self = cluster ? cluster->self : std::string(status.at("node").as_string());
-    json::array all;
-    json::array running;
+std::vector<MemberFacts> cluster_members(
+    const std::optional<ClusterStatus>& cluster, const std::string& node, ToldFacts own) {
+    std::vector<MemberFacts> out;
     if (cluster) {
         for (const ClusterStatus::Node& one : cluster->nodes) {
-            all.push_back(json::value(one.name));
-            if (one.running) running.push_back(json::value(one.name));
+            MemberFacts member{one.name, one.id == cluster->self_id, one.running, one.voter, {}};
+            if (!member.itself) member.facts = decode_node_facts(one.facts);
+            out.push_back(std::move(member));
         }
     }
-    // Before it belongs to a cluster a node is all that it knows.
-    if (all.empty()) {
-        all.push_back(json::value(self));
-        running.push_back(json::value(self));
+    auto self = std::ranges::find(out, true, &MemberFacts::itself);
+    if (self == out.end()) self = out.insert(out.begin(), {node, true, true, false, {}});
+    self->name = node;
+    self->running = true;
+    self->facts = std::move(own);
+    std::ranges::sort(out, {}, &MemberFacts::name);
+    return out;
+}
+
+json::object cluster_listing(
+    const std::string& cluster_name, const std::vector<MemberFacts>& members,
+    const std::optional<ClusterStatus>& cluster) {
+    json::array all;
+    json::array running;
+    json::array alarms;
+    json::object listeners;
+    json::object versions;
+    json::object maintenance;
+    for (const MemberFacts& one : members) {
+        all.push_back(json::value(one.name));
+        if (!one.running) continue;
+        running.push_back(json::value(one.name));
+        maintenance[one.name] = "not under maintenance";
+        if (!one.facts) continue;
+        add_alarms(alarms, one);
+        listeners[one.name] = listeners_json(one);
+        versions[one.name] = json::object{
+            {"rabbitmq_name", one.facts->product},
+            {"rabbitmq_version", one.facts->version},
+            {"erlang_version", ""}};
     }
     json::object out{
-        {"alarms", status.at("alarms")},
-        {"cluster_name", status.at("cluster_name")},
-        {"disk_nodes", all},
+        {"alarms", std::move(alarms)},
+        {"cluster_name", cluster_name},
+        {"disk_nodes", std::move(all)},
         {"feature_flags", json::array{}},
-        {"listeners", json::object{{self, own_listeners(status, self)}}},
-        {"maintenance_status", json::object{{self, "not under maintenance"}}},
+        {"listeners", std::move(listeners)},
+        {"maintenance_status", std::move(maintenance)},
         {"partitions", json::object{}},
         {"ram_nodes", json::array{}},
-        {"running_nodes", running},
-        {"versions",
-         json::object{
-             {self,
-              json::object{
-                  {"rabbitmq_name", status.at("product")},
-                  {"rabbitmq_version", status.at("version")}}}}},
+        {"running_nodes", std::move(running)},
+        {"versions", std::move(versions)},
     };
     if (cluster)
         out["leveret"] = json::object{
             {"cluster_id", cluster->cluster_id},
             {"leader", cluster->leader},
-            {"members", members(*cluster)}};
+            {"removed", cluster->removed},
+            {"members", nodes_json(*cluster)}};
     return out;
 }
 

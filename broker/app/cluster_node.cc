@@ -159,6 +159,7 @@ Result<void> ClusterServer::Node::make_formation(cluster::NodeState state) {
              clock_,
              discovery_random_});
         if (mechanism.has_error()) return std::move(mechanism).error();
+        make_cleanup((*mechanism)->reports_all_nodes(), *settings);
         discovery_ = std::make_unique<DiscoveryThread>(
             std::move(*mechanism),
             settings->boolean("registration.enabled"),
@@ -225,7 +226,7 @@ void ClusterServer::Node::propose(std::vector<ProposalRequest> proposals) {
 
 void ClusterServer::Node::provide_state(std::uint64_t index, Bytes state) {
     loop_.post([this, index, state = std::move(state)] {
-        membership_->provide_state(now_ms(), cluster::LogIndex{index}, state);
+        if (membership_) membership_->provide_state(now_ms(), cluster::LogIndex{index}, state);
         serve();
     });
 }
@@ -233,6 +234,8 @@ void ClusterServer::Node::provide_state(std::uint64_t index, Bytes state) {
 void ClusterServer::Node::start(ClusterHooks hooks, FatalHandler on_fatal) {
     hooks_ = std::move(hooks);
     on_fatal_ = std::move(on_fatal);
+    removed_ = formation_->state().removed;
+    idle_ = removed_ || (hooks_.idle && !formation_->state().cluster);
     if (discovery_) discovery_->start();
     resolver_ = std::thread([this] { run_resolver(); });
     loop_.post([this] { begin(); });
@@ -241,8 +244,8 @@ void ClusterServer::Node::start(ClusterHooks hooks, FatalHandler on_fatal) {
 
 void ClusterServer::Node::begin() {
     listener_->start([this](int fd) { transport_->adopt(fd); });
-    formation_->start(now_ms());
-    serve();
+    if (removed_) return on_removed();
+    if (!idle_) begin_formation();
 }
 
 void ClusterServer::Node::stop() {
@@ -264,6 +267,7 @@ void ClusterServer::Node::fail(Error error) {
 }
 
 void ClusterServer::Node::on_frame(std::uint64_t link, cluster::LinkFrame frame) {
+    if (idle_) return;
     if (frame.type == cluster::FrameType::stream) {
         // It comes again where this node is not ready.
         if (!streams_) return transport_->drop(link, "not a member yet");
@@ -288,10 +292,11 @@ void ClusterServer::Node::on_frame(std::uint64_t link, cluster::LinkFrame frame)
 }
 
 void ClusterServer::Node::serve() {
-    if (serving_ || failed_) return;
+    if (serving_ || failed_ || idle_) return;
     serving_ = true;
     formation_->tick(now_ms());
     if (membership_) membership_->tick(now_ms());
+    look_around();
     for (bool more = true; more && !failed_;) {
         more = serve_formation();
         if (membership_ && !failed_) more = serve_membership() || more;
@@ -299,10 +304,11 @@ void ClusterServer::Node::serve() {
     }
     serving_ = false;
     if (failed_) return;
-    if (caught_up_) serve_streams();
+    if (caught_up_ && !idle_) serve_streams();
     // Who is silent shows by nothing but the time.
     if (membership_ && now_ms() >= next_status_ms_) publish_status();
-    std::uint64_t due = formation_->deadline_ms();
+    if (idle_) return;
+    std::uint64_t due = std::min(formation_->deadline_ms(), departures_.deadline_ms());
     if (membership_) due = std::min({due, membership_->deadline_ms(), proposals_->deadline_ms()});
     if (streams_) due = std::min(due, streams_->deadline_ms());
     const Milliseconds now = clock_.now().monotonic;
@@ -344,6 +350,7 @@ bool ClusterServer::Node::serve_formation() {
     if (out.book_changed && membership_)
         for (const cluster::Peer& one : formation_->state().book) membership_->note(now_ms(), one);
     if (out.settled || out.book_changed) publish_status();
+    serve_departures(out);
     return !out.record.empty() || out.settled;
 }
 
@@ -367,7 +374,9 @@ bool ClusterServer::Node::serve_membership() {
     hand_over(out);
     if (failed_) return false;
     if (out.changed) {
+        formation_->set_former(membership_->former());
         formation_->set_cluster(membership_->leader(), membership_->members());
+        if (out.removed) formation_->leave();
         for (const auto& [id, peer] : membership_->addresses()) formation_->learn(peer);
         publish_status();
     }
@@ -417,6 +426,9 @@ void ClusterServer::Node::publish_status() {
     const cluster::NodeState& state = formation_->state();
     ClusterStatus out;
     out.self = formation_->self().name;
+    out.self_id = to_text(state.id);
+    out.listener = listener_->name();
+    out.removed = state.removed;
     if (state.cluster && membership_) out.cluster_id = to_text(state.cluster->cluster);
     if (membership_) {
         if (const auto leader = formation_->peer(membership_->leader())) out.leader = leader->name;
@@ -428,7 +440,8 @@ void ClusterServer::Node::publish_status() {
                  peer ? peer->name : to_text(id),
                  peer ? host_and_port(peer->host, peer->port) : std::string(),
                  formation_->is_fresh(id),
-                 role == cluster::Role::voter});
+                 role == cluster::Role::voter,
+                 formation_->facts_of(id)});
         }
     }
     const std::lock_guard lock(status_mutex_);

@@ -7,6 +7,8 @@
 #include "broker/net/listener.h"
 #include "broker/net/peer_transport.h"
 #include "cluster/discovery/registry.h"
+#include "cluster/node/cleanup.h"
+#include "cluster/node/departures.h"
 #include "cluster/node/formation.h"
 #include "cluster/node/group_log.h"
 #include "cluster/node/membership.h"
@@ -36,7 +38,16 @@ public:
         cluster::NodeId peer, std::uint64_t stream, std::string reason);  // any thread
     void stop();
     const std::string& name() const { return listener_->name(); }
-    ClusterStatus status() const;  // any thread
+    ClusterStatus status() const;                                         // any thread
+    void post(std::function<void()> run) { loop_.post(std::move(run)); }  // any thread
+
+    // cluster_node_operate.cc: ClusterServer's
+    void forget(const std::string& node, Done done);
+    void leave(Done done);
+    void join(const std::string& target, Done done);
+    void discover(Peers done);
+    void begin_formation();
+    void set_facts(const std::string& facts);
 
 private:
     using Resolved = std::function<void(std::vector<std::string>)>;
@@ -58,6 +69,15 @@ private:
     bool serve_proposals();
     void serve_streams();
     void send(cluster::NodeId to, cluster::FrameType type, Bytes message);
+    // cluster_node_operate.cc
+    void make_cleanup(bool lists_all, const discovery::Settings& settings);
+    void serve_departures(cluster::FormationOutput& out);
+    void look_around();
+    void ask_leader(cluster::NodeId node);
+    void on_cleanup_list(discovery::DiscoveryResult<discovery::PeerList> result);
+    bool is_there(cluster::NodeId id) const;
+    void end_join(ClusterOutcome::Kind kind);
+    void on_removed();
     void publish_status();
     void fail(Error error);
     std::uint64_t now_ms() const;
@@ -88,6 +108,19 @@ private:
     /// Not before this node has caught up.
     std::optional<PeerStreams> streams_;
     std::unique_ptr<DiscoveryThread> discovery_;
+    cluster::Departures departures_;
+    std::optional<cluster::Cleanup> cleanup_;
+    /// Nothing is done until begin_formation() or join().
+    bool idle_ = false;
+    bool begun_ = false;
+    bool removed_ = false;
+    struct Joining {
+        Done done;
+        std::uint64_t ends_ms = 0;
+        bool was_idle = false;
+    };
+    std::optional<Joining> joining_;
+    std::uint64_t next_look_ms_ = 0;
     LoopTimer timer_;
     bool serving_ = false;
     std::uint64_t next_status_ms_ = 0;

@@ -41,5 +41,27 @@ void ClusterServer::provide_state(std::uint64_t index, Bytes state) {
 void ClusterServer::stop() { node_->stop(); }
 const std::string& ClusterServer::name() const { return node_->name(); }
 ClusterStatus ClusterServer::status() const { return node_->status(); }
+void ClusterServer::forget(std::string node, Done done) {
+    node_->post([node = node_.get(), name = std::move(node), done = std::move(done)] {
+        node->forget(name, done);
+    });
+}
+void ClusterServer::leave(Done done) {
+    node_->post([node = node_.get(), done = std::move(done)] { node->leave(done); });
+}
+void ClusterServer::join(std::string target, Done done) {
+    node_->post([node = node_.get(), target = std::move(target), done = std::move(done)] {
+        node->join(target, done);
+    });
+}
+void ClusterServer::discover(Peers done) {
+    node_->post([node = node_.get(), done = std::move(done)] { node->discover(done); });
+}
+void ClusterServer::begin() {
+    node_->post([node = node_.get()] { node->begin_formation(); });
+}
+void ClusterServer::set_facts(std::string facts) {
+    node_->post([node = node_.get(), facts = std::move(facts)] { node->set_facts(facts); });
+}
 
 }  // namespace lvt::broker

@@ -3,6 +3,7 @@
 
 #include "broker/config/config.h"
 #include "broker/net/core_thread.h"
+#include "cluster/discovery/discovery_error.h"
 
 #include <memory>
 #include <string>
@@ -18,13 +19,38 @@ struct ClusterStatus {
         std::string address;
         bool running = false;
         bool voter = false;
+        /// What it says of itself (NodeFacts as JSON); empty: nothing yet.
+        std::string facts;
     };
     std::string self;
+    std::string self_id;
+    /// Where peers connect: "127.0.0.1:25672".
+    std::string listener;
     /// Empty: the node belongs to no cluster yet.
     std::string cluster_id;
     /// Its name; empty: unknown.
     std::string leader;
     std::vector<Node> nodes;
+    /// The node was removed from its cluster.
+    bool removed = false;
+};
+
+/// How what was asked of a cluster ended.
+struct ClusterOutcome {
+    enum class Kind {
+        done,
+        already_member,  // of that cluster
+        other_cluster,   // belongs to one, so cannot join
+        unknown_node,    // no member is called so
+        running,         // the member answers, so has to leave by itself
+        minority,        // of the members that would remain no majority answers
+        no_leader,       // nobody leads, or it could not be done in time
+        itself,          // a node cannot join itself
+        offline,         // no member of a cluster answered there
+        bad_name,        // neither a node nor an address
+        stopping,
+    };
+    Kind kind = Kind::done;
 };
 
 /// What the metadata group tells the core, in order. Called on the cluster's thread.
@@ -44,6 +70,12 @@ struct ClusterHooks {
     std::function<void(cluster::NodeId peer, std::uint64_t stream, Bytes batch)> on_batch;
     /// Once: the node is a member, and has been told all that was agreed on before.
     std::function<void()> on_caught_up;
+    /// Once, also where it was removed before the start: the node is no member any more.
+    std::function<void()> on_removed;
+    /// Every second or so: set_facts() is due.
+    std::function<void()> wants_facts;
+    /// The node does nothing until begin(), where it does not belong to a cluster yet.
+    bool idle = false;
 };
 
 /// For a stream; nothing becomes of it where that is over.
@@ -84,6 +116,23 @@ public:
     const std::string& name() const;
     /// Any thread.
     ClusterStatus status() const;
+
+    // Operating it: any thread. What is done is told once, on the cluster's thread.
+
+    using Done = std::function<void(ClusterOutcome)>;
+    using Peers = std::function<void(discovery::DiscoveryResult<std::vector<std::string>>)>;
+    /// Takes a member that is lost out of the cluster.
+    void forget(std::string node, Done done);
+    /// Takes this node out; done where it belongs to no other's.
+    void leave(Done done);
+    /// A node that belongs to no cluster joins that of `target`: "rabbit@h", "rabbit@h:31001", "h:31001".
+    void join(std::string target, Done done);
+    /// Asks the mechanism once: the names of the candidates, or where they are dialled.
+    void discover(Peers done);
+    /// A node that was started `idle` begins to look for its cluster.
+    void begin();
+    /// What the others are told of this node.
+    void set_facts(std::string facts);
 
 private:
     class Node;

@@ -24,6 +24,12 @@ void DiscoveryThread::list() {
     changed_.notify_all();
 }
 
+void DiscoveryThread::list_for(Listed listed) {
+    const std::lock_guard lock(mutex_);
+    others_wanted_.push_back(std::move(listed));
+    changed_.notify_all();
+}
+
 void DiscoveryThread::stop() {
     if (!thread_.joinable()) return;
     {
@@ -43,7 +49,7 @@ void DiscoveryThread::run() {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
         const auto interval = mechanism_->maintenance_interval();
-        const auto due = [this] { return wanted_ || stopping_; };
+        const auto due = [this] { return wanted_ || stopping_ || !others_wanted_.empty(); };
         if (interval && registered_) {
             if (!changed_.wait_for(lock, *interval, due)) {
                 lock.unlock();
@@ -55,9 +61,11 @@ void DiscoveryThread::run() {
             changed_.wait(lock, due);
         }
         if (stopping_) return;
-        wanted_ = false;
+        const bool wanted = std::exchange(wanted_, false);
+        const auto others = std::exchange(others_wanted_, {});
         lock.unlock();
-        list_once();
+        if (wanted) list_once(listed_);
+        for (const Listed& other : others) list_once(other);
         lock.lock();
     }
 }
@@ -69,14 +77,14 @@ void DiscoveryThread::maintain() {
 }
 
 /// A node that is not registered is not found, so a failure to register is one of discovery.
-void DiscoveryThread::list_once() {
+void DiscoveryThread::list_once(const Listed& listed) {
     if (registers_ && !registered_) {
         DiscoveryResult<void> done = mechanism_->register_node();
-        if (done.has_error()) return listed_(std::move(done).error());
+        if (done.has_error()) return listed(std::move(done).error());
         registered_ = true;
         log_.log(LogLevel::info, "cluster: registered with {}", mechanism_->name());
     }
-    listed_(mechanism_->list());
+    listed(mechanism_->list());
 }
 
 }  // namespace lvt::broker

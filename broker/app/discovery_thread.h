@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 namespace lvt::broker {
 
@@ -26,12 +27,14 @@ public:
     void start();
     /// Any thread: asks once, as soon as what is under way is done.
     void list();
+    /// The same for somebody else. Nobody is told once it stops.
+    void list_for(Listed listed);
     /// Ends what is under way, unregisters, ends the thread. Takes seconds where the service is slow.
     void stop();
 
 private:
     void run();
-    void list_once();
+    void list_once(const Listed& listed);
     void maintain();
 
     const std::unique_ptr<discovery::PeerDiscovery> mechanism_;
@@ -42,8 +45,9 @@ private:
     std::thread thread_;
     std::mutex mutex_;
     std::condition_variable changed_;
-    bool wanted_ = false;    // guarded by mutex_
-    bool stopping_ = false;  // guarded by mutex_
+    bool wanted_ = false;                // guarded by mutex_
+    std::vector<Listed> others_wanted_;  // guarded by mutex_
+    bool stopping_ = false;              // guarded by mutex_
 };
 
 }  // namespace lvt::broker

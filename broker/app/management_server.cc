@@ -1,8 +1,10 @@
 #include "broker/app/management_server.h"
 
+#include "broker/app/cluster_server.h"
 #include "broker/config/machine.h"
 #include "broker/http/server.h"
 #include "broker/management/management_api.h"
+#include "broker/management/node_facts.h"
 #include "broker/management/slice_queue.h"
 #include "broker/net/socket_address.h"
 
@@ -71,6 +73,8 @@ Result<void> ManagementServer::bind(const std::optional<ListenAddress>& address,
 ManagementServer::~ManagementServer() { stop(); }
 
 void ManagementServer::open(ResourceWatch& watch, Hooks hooks) {
+    watch_ = &watch;
+    hooks_ = std::move(hooks);
     CoreThread& thread = parts_.thread;
     caller_ = std::make_unique<AmqpCaller>(
         [&thread](CommandBatch batch) { thread.submit_inner(std::move(batch)); });
@@ -89,14 +93,18 @@ void ManagementServer::open(ResourceWatch& watch, Hooks hooks) {
             [&thread](AdminRequest request, std::function<void(AdminReply)> done) {
                 thread.administer(std::move(request), std::move(done));
             },
-            [this, &watch, hooks = std::move(hooks)] { return node_facts(watch, hooks); }});
+            [this] { return node_facts(); }});
     http::ServerOptions options;
     options.body_bytes_max = parts_.config.management.body_bytes_max;
     server_ = std::make_unique<http::Server>(parts_.loop.context(), options, *api_);
     owners_server_ = std::make_unique<http::Server>(parts_.loop.context(), options, *api_);
 }
 
-NodeFacts ManagementServer::node_facts(const ResourceWatch& watch, const Hooks& hooks) const {
+ToldFacts ManagementServer::told_facts() const {
+    return {node_facts(), parts_.config.server.product, parts_.config.server.version};
+}
+
+NodeFacts ManagementServer::node_facts() const {
     NodeFacts facts;
     for (const auto& listener : parts_.amqp_listeners)
         facts.listeners.push_back(
@@ -104,22 +112,24 @@ NodeFacts ManagementServer::node_facts(const ResourceWatch& watch, const Hooks& 
     for (const auto& listener : listeners_)
         facts.listeners.push_back(
             listening_at(listener->name(), listener->tls() ? "https" : "http"));
-    if (const std::string name = hooks.prometheus_listener(); !name.empty())
+    if (const std::string name = hooks_.prometheus_listener(); !name.empty())
         facts.listeners.push_back(listening_at(name, "http/prometheus"));
+    if (const auto cluster = hooks_.cluster(); cluster && !cluster->listener.empty())
+        facts.listeners.push_back(listening_at(cluster->listener, "clustering"));
     facts.pid = ::getpid();
     facts.uptime_ms = static_cast<std::uint64_t>((parts_.clock.now().monotonic - started_).count());
     facts.memory_bytes = anonymous_memory_bytes();
-    facts.memory_limit_bytes = watch.memory_limit_bytes();
+    facts.memory_limit_bytes = watch_->memory_limit_bytes();
     const Result<Volume> volume = volume_of(parts_.config.data_dir);
     facts.disk_free_bytes = volume.has_value() ? volume->free_bytes : 0;
-    facts.disk_free_limit_bytes = watch.disk_free_limit_bytes();
+    facts.disk_free_limit_bytes = watch_->disk_free_limit_bytes();
     facts.files_open = open_files();
     facts.files_max = open_files_max();
     facts.processors = std::max(1u, std::thread::hardware_concurrency());
-    facts.memory_alarm = watch.alarm().memory;
-    facts.disk_alarm = watch.alarm().disk;
-    facts.accepts_clients = hooks.accepts_clients();
-    for (const TlsCertificate& one : hooks.certificates())
+    facts.memory_alarm = watch_->alarm().memory;
+    facts.disk_alarm = watch_->alarm().disk;
+    facts.accepts_clients = hooks_.accepts_clients();
+    for (const TlsCertificate& one : hooks_.certificates())
         facts.certificates.push_back({one.file.string(), one.not_after});
     if (!tls_) return facts;
     for (const TlsCertificate& one : tls_->certificates())

@@ -25,7 +25,9 @@ namespace lvt::broker {
 class AmqpCaller;
 class ManagementApi;
 class SliceQueue;
+struct ClusterStatus;
 struct NodeFacts;
+struct ToldFacts;
 
 }  // namespace lvt::broker
 
@@ -56,6 +58,8 @@ public:
         /// "127.0.0.1:15692"; empty where there is none.
         std::function<std::string()> prometheus_listener;
         std::function<std::vector<TlsCertificate>()> certificates;
+        /// Nothing where there is no cluster.
+        std::function<std::optional<ClusterStatus>()> cluster;
     };
 
     /// Binds where the configuration says so. The error's text names the key.
@@ -76,16 +80,20 @@ public:
 
     /// "http://127.0.0.1:15672", "https://[::]:15671"; none where nothing listens.
     std::vector<std::string> urls() const;
+    /// What this node tells others. The core's thread, after open().
+    ToldFacts told_facts() const;
 
 private:
     explicit ManagementServer(Parts parts);
     Result<void> bind(const std::optional<ListenAddress>& address, bool tls);
-    NodeFacts node_facts(const ResourceWatch& watch, const Hooks& hooks) const;
+    NodeFacts node_facts() const;
     void accept(const Listener& listener, int fd);
     void adopt(Arrival arrival);
 
     Parts parts_;
     Milliseconds started_;
+    ResourceWatch* watch_ = nullptr;
+    Hooks hooks_;
     SystemRandom random_;
     std::vector<std::shared_ptr<Listener>> listeners_;
     /// Null where no listener wants it.

@@ -46,12 +46,13 @@ ControlAnswer deleted(const AdminReply& reply) {
 
 OperateControl::OperateControl(
     CoreThread& thread, ResourceWatch& watch, const PidNames& pids,
-    std::uint64_t memory_total_bytes, Hooks hooks)
+    std::uint64_t memory_total_bytes, bool app_stopped, Hooks hooks)
     : thread_(thread),
       watch_(watch),
       pids_(pids),
       memory_total_bytes_(memory_total_bytes),
-      hooks_(std::move(hooks)) {}
+      hooks_(std::move(hooks)),
+      app_(app_stopped ? App::stopped : App::running) {}
 
 bool OperateControl::operate(
     const std::string& verb, const json::object& args, ControlHandler::Done& done) {

@@ -1,9 +1,9 @@
 // OperateControl: verbs that act on queues, connections and the broker's limits, and stop_app and start_app. The core's thread only.
 #pragma once
 
-#include "broker/management/pid_names.h"
 #include "broker/app/resource_watch.h"
 #include "broker/ctl/control_server.h"
+#include "broker/management/pid_names.h"
 #include "broker/net/core_thread.h"
 
 #include <functional>
@@ -22,12 +22,13 @@ public:
     /// All must outlive it and what it has begun.
     OperateControl(
         CoreThread& thread, ResourceWatch& watch, const PidNames& pids,
-        std::uint64_t memory_total_bytes, Hooks hooks);
+        std::uint64_t memory_total_bytes, bool app_stopped, Hooks hooks);
 
     /// `done` is called once. False, and nothing is called: no such verb.
     bool operate(
         const std::string& verb, const boost::json::object& args, ControlHandler::Done& done);
     bool app_running() const { return app_ == App::running; }
+    void stop_app(ControlHandler::Done done);
 
 private:
     enum class App { running, stopping, stopped };
@@ -37,7 +38,6 @@ private:
     void close_connections(const boost::json::object& args, ControlHandler::Done done);
     void set_tracing(bool on, const boost::json::object& args, ControlHandler::Done done);
     std::uint64_t limit_of(const boost::json::object& args) const;
-    void stop_app(ControlHandler::Done done);
     void start_app(ControlHandler::Done done);
     void await_startup(ControlHandler::Done done);
 
@@ -46,7 +46,7 @@ private:
     const PidNames& pids_;
     const std::uint64_t memory_total_bytes_;
     Hooks hooks_;
-    App app_ = App::running;
+    App app_;
     /// await_startup, while it does not run.
     std::vector<ControlHandler::Done> awaiting_;
 };

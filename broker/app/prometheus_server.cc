@@ -1,5 +1,6 @@
 #include "broker/app/prometheus_server.h"
 
+#include "broker/app/cluster_server.h"
 #include "broker/config/machine.h"
 #include "broker/http/path.h"
 #include "broker/http/server.h"
@@ -82,6 +83,11 @@ private:
         facts.disk_free_bytes = volume.has_value() ? volume->free_bytes : 0;
         facts.open_files = open_files();
         facts.open_files_max = open_files_max();
+        const std::optional<ClusterStatus> cluster = parts_.cluster();
+        if (!cluster) return facts;
+        facts.cluster_id = cluster->cluster_id;
+        for (const ClusterStatus::Node& one : cluster->nodes)
+            if (!one.running) ++facts.unreachable_peers;
         return facts;
     }
 

@@ -8,7 +8,9 @@
 #include "broker/net/core_thread.h"
 #include "broker/net/listener.h"
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -19,6 +21,8 @@ class Server;
 }  // namespace lvt::http
 
 namespace lvt::broker {
+
+struct ClusterStatus;
 
 class PrometheusServer {
 public:
@@ -31,6 +35,8 @@ public:
         const Clock& clock;
         LogSink& log;
         PidNames pids;
+        /// Any thread. Nothing where there is no cluster.
+        std::function<std::optional<ClusterStatus>()> cluster;
     };
 
     /// Binds where the configuration says so. The error's text names the key.

@@ -52,10 +52,11 @@ public:
         for (;;) {
             pollfd waiting[] = {{bell_, POLLIN, 0}, {signals_, POLLIN, 0}, {ready_, POLLIN, 0}};
             if (::poll(waiting, 3, -1) < 0) continue;
-            if (waiting[0].revents) return;
-            if (std::uint64_t told = 0;
-                waiting[2].revents && ::read(ready_, &told, sizeof told) == sizeof told)
+            if (waiting[0].revents) return clear(bell_);
+            if (waiting[2].revents) {
+                clear(ready_);
                 on_ready();
+            }
             if (!waiting[1].revents) continue;
             signalfd_siginfo received{};
             if (::read(signals_, &received, sizeof received) != sizeof received) continue;
@@ -65,6 +66,10 @@ public:
     }
 
 private:
+    static void clear(int fd) {
+        std::uint64_t rung = 0;
+        [[maybe_unused]] const ssize_t got = ::read(fd, &rung, sizeof rung);
+    }
     static void write_one(int fd) {
         const std::uint64_t one = 1;
         [[maybe_unused]] const ssize_t written = ::write(fd, &one, sizeof one);
@@ -90,6 +95,45 @@ void announce(const Application& application) {
 
 }  // namespace
 
+namespace {
+
+struct Ended {
+    int exit_code = 0;
+    /// Its data was given up, and it begins anew.
+    bool restart = false;
+};
+
+Ended serve_once(const Config& config, SpdlogSink& log, bool app_stopped, Wakeups& wakeups) {
+    ApplicationOptions options;
+    options.config = config;
+    options.log = &log;
+    options.control_socket = true;
+    options.app_stopped = app_stopped;
+    // Peer discovery learns late that the configuration is wrong.
+    std::atomic<int> exit_code{kFailedExitCode};
+    options.on_fatal = [&](const Error& error) {
+        if (error.kind == ErrorKind::invalid) exit_code = kConfigExitCode;
+        wakeups.ring();
+    };
+    options.on_ready = [&wakeups] { wakeups.tell_ready(); };
+    options.on_stop_requested = [&wakeups] { wakeups.ring(); };
+    std::atomic<bool> restart{false};
+    options.on_restart_requested = [&] {
+        restart = true;
+        wakeups.ring();
+    };
+    Result<std::unique_ptr<Application>> application = Application::start(std::move(options));
+    if (application.has_error()) return {complain(application.error())};
+
+    wakeups.wait_for_stop([&application] { announce(**application); }, [&log] { log.reopen(); });
+    if (!restart) notify_service_manager("STOPPING=1");
+    (*application)->stop();
+    if ((*application)->failed()) return {exit_code.load()};
+    return {0, restart.load()};
+}
+
+}  // namespace
+
 Result<Config> load_process_config(const ConfigArguments& arguments) {
     ConfigSources sources = process_sources(arguments.file);
     sources.ephemeral = arguments.ephemeral;
@@ -107,26 +151,10 @@ int run_serve(const ConfigArguments& arguments) {
     for (const std::string& line : config->warnings) (*log)->write(LogLevel::warning, line);
 
     Wakeups wakeups;
-    ApplicationOptions options;
-    options.config = std::move(*config);
-    options.log = log->get();
-    options.control_socket = true;
-    // Peer discovery learns late that the configuration is wrong.
-    std::atomic<int> exit_code{kFailedExitCode};
-    options.on_fatal = [&](const Error& error) {
-        if (error.kind == ErrorKind::invalid) exit_code = kConfigExitCode;
-        wakeups.ring();
-    };
-    options.on_ready = [&wakeups] { wakeups.tell_ready(); };
-    options.on_stop_requested = [&wakeups] { wakeups.ring(); };
-    Result<std::unique_ptr<Application>> application = Application::start(std::move(options));
-    if (application.has_error()) return complain(application.error());
-
-    wakeups.wait_for_stop(
-        [&application] { announce(**application); }, [&log] { (*log)->reopen(); });
-    notify_service_manager("STOPPING=1");
-    (*application)->stop();
-    return (*application)->failed() ? exit_code.load() : 0;
+    for (bool app_stopped = false;; app_stopped = true) {
+        const Ended ended = serve_once(*config, **log, app_stopped, wakeups);
+        if (!ended.restart) return ended.exit_code;
+    }
 }
 
 }  // namespace lvt::broker

@@ -33,6 +33,8 @@ constexpr VerbOption kVerbOptions[] = {
     {"--online", "online", false},
     {"--offline", "offline", false},
     {"--local", "local", false},
+    {"--disc", "disc", false},
+    {"--ram", "ram", false},
     {"-e,--if-empty", "if-empty", false},
     {"-u,--if-unused", "if-unused", false},
     {"--global", "global", false},

@@ -113,10 +113,15 @@ int unknown_verb(std::ostream& err, const CtlOptions& options) {
     return kExitUsage;
 }
 
-int app_is_stopped(std::ostream& err, const CtlOptions& options, const Verb& verb) {
-    err << "Error: this command requires the 'rabbit' app to be running on the target node. Start "
-           "it with 'rabbitmqctl start_app'.\nArguments given:\n\t"
-        << options.command_line << '\n';
+int app_is(std::string_view state, std::ostream& err, const CtlOptions& options, const Verb& verb) {
+    const bool running = state == "running";
+    err << fmt::format(
+        "Error: this command requires the 'rabbit' app to be {} on the target node. {} it with "
+        "'rabbitmqctl {}_app'.\nArguments given:\n\t{}\n",
+        running ? "stopped" : "running",
+        running ? "Stop" : "Start",
+        running ? "stop" : "start",
+        options.command_line);
     print_usage_of(err, options.program, verb);
     return kExitUsage;
 }
@@ -164,8 +169,9 @@ int run_on_node(const CtlOptions& options, const Verb& verb, std::ostream& out, 
     if (const boost::json::value* node = context.status.if_contains("node"))
         context.node = cell_text(*node);
     const boost::json::value* const app = context.status.if_contains("app_running");
-    if (app && app->is_bool() && !app->get_bool() && !verb.without_app)
-        return app_is_stopped(err, options, verb);
+    const bool stopped = app && app->is_bool() && !app->get_bool();
+    if (stopped && !verb.without_app) return app_is("stopped", err, options, verb);
+    if (!stopped && verb.wants_app_stopped) return app_is("running", err, options, verb);
     return verb.run(context);
 }
 

@@ -59,6 +59,8 @@ struct Verb {
     std::optional<ArgumentFault> (*check)(const CtlOptions& options) = nullptr;
     /// It also works after stop_app.
     bool without_app = false;
+    /// It works only then.
+    bool wants_app_stopped = false;
 };
 
 [[nodiscard]] std::span<const Verb> verbs();

@@ -168,7 +168,9 @@ std::string Scrape::identity() const {
         identity,
         std::uint64_t{1},
         label("rabbitmq_node", facts_.node_name) + label("rabbitmq_cluster", facts_.cluster_name) +
-            label("rabbitmq_cluster_permanent_id", facts_.cluster_name) +
+            label(
+                "rabbitmq_cluster_permanent_id",
+                facts_.cluster_id.empty() ? facts_.cluster_name : facts_.cluster_id) +
             label("rabbitmq_endpoint", endpoint_name(request_.kind)));
     std::string text = std::move(out).text();
     if (request_.kind == ScrapeRequest::Kind::detailed) return text;
@@ -206,6 +208,12 @@ void Scrape::add_node() {
         kGauge,
         "Node uptime",
         static_cast<std::uint64_t>(std::max<std::int64_t>(0, f.uptime_s)));
+    if (f.cluster_id.empty()) return;
+    out_.single(
+        "unreachable_cluster_peers_count",
+        kGauge,
+        "Members of the cluster that this node cannot reach",
+        f.unreachable_peers);
 }
 
 void Scrape::add_churn() {

@@ -36,6 +36,10 @@ struct ScrapeFacts {
     std::uint64_t open_files = 0;
     std::uint64_t open_files_max = 0;
     AlarmState alarm;
+    /// Its id for ever; empty where there is no cluster.
+    std::string cluster_id;
+    /// Other members that do not answer.
+    std::uint64_t unreachable_peers = 0;
 };
 
 struct ScrapeRequest {

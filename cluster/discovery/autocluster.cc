@@ -17,7 +17,7 @@ constexpr Translation kAlways[] = {
     {"AUTOCLUSTER_HOST", "dns.hostname"},
     {"AUTOCLUSTER_DELAY", "", "nodes that start together need no random delay"},
     {"AUTOCLUSTER_LOG_LEVEL", "", "log.default.level is for everything"},
-    {"AUTOCLUSTER_CLEANUP", "", "nobody is removed from a cluster because it is silent"},
+    {"AUTOCLUSTER_CLEANUP", "", "node_cleanup.only_log_warning says whether lost members go"},
 };
 
 constexpr Translation kWithAnyType[] = {

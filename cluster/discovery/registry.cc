@@ -11,7 +11,6 @@ namespace lvt::discovery {
 namespace {
 
 constexpr std::string_view kLockPerCall = "each mechanism's lock has a limit of its own";
-constexpr std::string_view kNoCleanup = "nobody is removed from a cluster because it is silent";
 constexpr std::string_view kNoDelay = "nodes that start together need no random delay";
 
 constexpr SettingSpec kFormation[] = {
@@ -25,8 +24,12 @@ constexpr SettingSpec kFormation[] = {
      .fallback = "1000",
      .min = 1,
      .max = 3'600'000},
-    {.name = "node_cleanup.interval", .idle = kNoCleanup},
-    {.name = "node_cleanup.only_log_warning", .idle = kNoCleanup},
+    {.name = "node_cleanup.interval",
+     .kind = SettingKind::integer,
+     .fallback = "60"},
+    {.name = "node_cleanup.only_log_warning",
+     .kind = SettingKind::boolean,
+     .fallback = "true"},
     {.name = "proxy.http_proxy", .environment = "HTTP_PROXY"},
     {.name = "proxy.https_proxy", .environment = "HTTPS_PROXY"},
     {.name = "proxy.proxy_exclusions",

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace lvt::cluster {
 namespace {
@@ -18,8 +19,6 @@ constexpr std::uint64_t kPermanentFailuresMax = 3;
 constexpr std::uint64_t kLonelyListIntervalMs = 5000;
 /// How much longer it waits where discovery fails.
 constexpr std::uint64_t kMemberRetryMs = 60'000;
-/// A member that missed so many greetings is not there.
-constexpr std::uint64_t kFreshGreetings = 5;
 /// More nodes than this are nobody's cluster; who is silent goes first.
 constexpr std::size_t kSeenMax = 1000;
 
@@ -51,7 +50,11 @@ void Formation::start(std::uint64_t now_ms) {
 
 void Formation::tick(std::uint64_t now_ms) {
     now_ms_ = now_ms;
-    if (!listing_ && now_ms >= next_list_ms_ && !options_.alone) {
+    if (state_.removed) {
+        next_tick_ms_ = std::numeric_limits<std::uint64_t>::max();
+        return;
+    }
+    if (!listing_ && now_ms >= next_list_ms_ && !options_.alone && !join_at_) {
         // A member asks once, for whom it may have missed, and when it is alone, for better addresses.
         const bool lonely =
             !state_.cluster || !list_ ||
@@ -125,6 +128,7 @@ void Formation::list_failed(std::uint64_t now_ms, const discovery::DiscoveryErro
 
 void Formation::receive(std::uint64_t now_ms, std::uint64_t link, const FormationMessage& message) {
     now_ms_ = now_ms;
+    if (state_.removed) return;
     // Itself, at an address that it did not know for its own.
     if (message.from.id == state_.id && link != 0) {
         if (const auto* const body = std::get_if<Hello>(&message.body); body && !body->answer)
@@ -141,6 +145,10 @@ void Formation::persisted(std::uint64_t now_ms, std::uint64_t ticket) {
         settled_ticket_ = 0;
         output_.settled = true;
         next_hello_ms_ = now_ms;
+    }
+    if (removed_ticket_ != 0 && ticket >= removed_ticket_) {
+        removed_ticket_ = 0;
+        output_.removed = true;
     }
     std::vector<Held> due;
     std::erase_if(held_, [&](Held& one) {
@@ -200,6 +208,9 @@ Hello Formation::hello(bool answer) const {
         out.cluster = state_.cluster;
         out.leader = leader_;
         out.members = state_.book;
+        out.facts = facts_;
+        for (const NodeId id : members_)
+            if (id != state_.id && is_heard(id)) out.heard.push_back(id);
     }
     return out;
 }
@@ -211,6 +222,8 @@ void Formation::say_hello(std::uint64_t now_ms) {
 }
 
 void Formation::on(std::uint64_t now_ms, std::uint64_t link, const Peer& from, const Hello& body) {
+    const bool ours = state_.cluster && body.cluster && *body.cluster == *state_.cluster;
+    if (ours && former_.contains(from.id)) return answer_remove(link, from.id, RemoveStatus::done);
     const bool known = seen_.contains(from.id);
     Seen& seen = seen_[from.id];
     // Late words: of an earlier start, or from before it was a member.
@@ -221,6 +234,9 @@ void Formation::on(std::uint64_t now_ms, std::uint64_t link, const Peer& from, c
     seen.cluster = body.cluster;
     seen.leader = body.leader;
     seen.members = body.members;
+    seen.heard = body.heard;
+    seen.facts = body.facts;
+    seen.heard_ms = now_ms;
     note_peer(from);
     if (state_.cluster && body.cluster) {
         if (body.cluster->cluster == state_.cluster->cluster) {
@@ -276,6 +292,12 @@ void Formation::seek_cluster(std::uint64_t now_ms) {
         }
         if (!member) member = &seen;
     }
+    if (!member && join_at_)
+        return status(
+            now_ms,
+            LogLevel::info,
+            fmt::format(
+                "no member of a cluster answers at {}:{} yet", join_at_->host, join_at_->port));
     if (!member) return consider_proposing(now_ms);
     attempt_.reset();
     able_since_ms_ = 0;
@@ -336,6 +358,7 @@ void Formation::belong(
     const Charter& charter, const std::vector<Peer>& members, std::string_view how) {
     ASSERT(!state_.cluster);
     state_.cluster = charter;
+    join_at_.reset();
     note_peer(options_.self);
     for (const Peer& one : charter.founders) note_peer(one);
     for (const Peer& one : members) note_peer(one);
@@ -351,6 +374,7 @@ void Formation::belong(
 
 /// Members only; the newest address counts.
 void Formation::note_peer(const Peer& peer) {
+    if (former_.contains(peer.id)) return;
     const auto known = std::ranges::find(state_.book, peer.id, &Peer::id);
     if (known != state_.book.end()) {
         if (peer.starts <= known->starts) return;
@@ -386,15 +410,6 @@ std::optional<Peer> Formation::peer(NodeId id) const {
     const auto known = std::ranges::find(state_.book, id, &Peer::id);
     if (known != state_.book.end() && (!out || known->starts > out->starts)) out = *known;
     return out;
-}
-
-bool Formation::is_fresh(NodeId id) const {
-    // Members greet seldom.
-    const std::uint64_t window =
-        std::max(options_.fresh_ms, kFreshGreetings * options_.member_hello_interval_ms);
-    const auto seen = seen_.find(id);
-    return id == state_.id || (seen != seen_.end() && seen->second.answered_ms != 0 &&
-                               seen->second.answered_ms + window >= now_ms_);
 }
 
 }  // namespace lvt::cluster

@@ -61,6 +61,17 @@ struct FormationOutput {
     bool settled = false;
     /// A node asks to become a member: answer_join().
     std::vector<std::pair<std::uint64_t, Peer>> joins;
+    /// A node asks that a member be removed: answer_remove().
+    struct Removal {
+        std::uint64_t link = 0;
+        NodeId asker;
+        NodeId node;
+    };
+    std::vector<Removal> removals;
+    /// To ask_to_remove().
+    std::vector<RemoveAnswer> remove_answers;
+    /// This node is a member no more, durably. Once; it does nothing from now on.
+    bool removed = false;
     /// An address became known or changed.
     bool book_changed = false;
     /// The process ends with the configuration's exit code and this line.
@@ -90,6 +101,21 @@ public:
     /// What is told to whoever asks.
     void set_cluster(NodeId leader, std::vector<NodeId> members);
     void answer_join(std::uint64_t link, JoinAnswer answer);
+    /// Who was a member and is none any more: they are told so when they greet.
+    void set_former(std::set<NodeId> former) { former_ = std::move(former); }
+    /// What this node tells the other members of itself.
+    void set_facts(Bytes facts) { facts_ = std::move(facts); }
+    /// Asks the leader.
+    void ask_to_remove(const Peer& leader, NodeId node);
+    void answer_remove(std::uint64_t link, NodeId node, RemoveStatus status);
+    /// This node was removed from its cluster.
+    void leave();
+
+    // Of a blank node.
+
+    /// Joins the cluster of the node at this address, and founds none, until cancel_join().
+    void join(std::uint64_t now_ms, std::string host, std::uint16_t port);
+    void cancel_join() { join_at_.reset(); }
     /// A member's address, from elsewhere.
     void learn(const Peer& peer) { note_peer(peer); }
 
@@ -104,6 +130,17 @@ public:
     std::optional<Peer> peer(NodeId id) const;
     /// Whether the node answered lately.
     bool is_fresh(NodeId id) const;
+    /// Whether anything came from the node lately.
+    bool is_heard(NodeId id) const;
+    /// Whom it said that it heard, where it said so lately.
+    std::optional<std::vector<NodeId>> heard_by(NodeId id) const;
+    /// What it said of itself last; empty: nothing.
+    Bytes facts_of(NodeId id) const;
+    /// Which member a candidate is; nothing: unknown, so it may be any.
+    std::optional<NodeId> member_at(const discovery::Candidate& candidate) const;
+    /// Where a candidate is dialled.
+    std::pair<std::string, std::uint16_t> dialled_at(const discovery::Candidate& candidate) const;
+    bool is_self(const discovery::Candidate& candidate) const;
 
 private:
     /// What a node said last.
@@ -113,6 +150,9 @@ private:
         std::optional<Charter> cluster;
         NodeId leader;
         std::vector<Peer> members;
+        std::vector<NodeId> heard;
+        Bytes facts;
+        std::uint64_t heard_ms = 0;
         /// 0: it has asked, not answered.
         std::uint64_t answered_ms = 0;
     };
@@ -147,6 +187,8 @@ private:
     void on(std::uint64_t now_ms, std::uint64_t link, const Peer& from, const Hello& body);
     void on(std::uint64_t now_ms, std::uint64_t link, const Peer& from, const Join& body);
     void on(std::uint64_t now_ms, std::uint64_t link, const Peer& from, const JoinAnswer& body);
+    void on(std::uint64_t now_ms, std::uint64_t link, const Peer& from, const Remove& body);
+    void on(std::uint64_t now_ms, std::uint64_t link, const Peer& from, const RemoveAnswer& body);
     void seek_cluster(std::uint64_t now_ms);
     void ask_to_join(std::uint64_t now_ms, const Seen& member);
     void belong(const Charter& charter, const std::vector<Peer>& members, std::string_view how);
@@ -161,9 +203,9 @@ private:
     Terms terms() const;
     std::size_t candidates() const;
     std::vector<Address> addresses() const;
-    bool is_self(const discovery::Candidate& candidate) const;
     Address address_of(const discovery::Candidate& candidate) const;
     bool fresh(const Seen& seen) const;
+    std::uint64_t member_window_ms() const;
     /// Blank nodes that would agree, this one among them; ascending.
     std::vector<NodeId> agreeable(const Terms& own) const;
     /// Why no charter can be proposed now; empty: it can.
@@ -206,6 +248,9 @@ private:
     std::uint64_t next_join_ms_ = 0;
     NodeId leader_;
     std::vector<NodeId> members_;
+    std::set<NodeId> former_;
+    std::optional<Address> join_at_;
+    Bytes facts_;
 
     // Votes.
     std::optional<Attempt> attempt_;
@@ -219,6 +264,7 @@ private:
     bool dirty_ = false;
     std::uint64_t next_ticket_ = 1;
     std::uint64_t settled_ticket_ = 0;
+    std::uint64_t removed_ticket_ = 0;
     std::vector<Held> held_;
     std::string status_;
     std::uint64_t status_ms_ = 0;

@@ -8,6 +8,7 @@ namespace lvt::cluster {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
+constexpr std::size_t kFactsBytesMax = 64 * 1024;
 
 enum class Type : std::uint8_t {
     hello = 1,
@@ -18,6 +19,8 @@ enum class Type : std::uint8_t {
     refusal = 6,
     join = 7,
     join_answer = 8,
+    remove = 9,
+    remove_answer = 10,
 };
 
 struct Writer {
@@ -29,6 +32,9 @@ struct Writer {
         write_charter(out, body.cluster);
         out.u64(body.leader.value());
         write_peers(out, body.members);
+        out.u16(static_cast<std::uint16_t>(body.heard.size()));
+        for (const NodeId id : body.heard) out.u64(id.value());
+        out.long_string(body.facts);
     }
     void operator()(const Prepare& body) const {
         write_ballot(out, body.ballot);
@@ -59,6 +65,15 @@ struct Writer {
         write_peers(out, body.members);
         out.long_string(body.reason);
     }
+    void operator()(const Remove& body) const {
+        out.u64(body.cluster.value());
+        out.u64(body.node.value());
+    }
+    void operator()(const RemoveAnswer& body) const {
+        out.u64(body.cluster.value());
+        out.u64(body.node.value());
+        out.u8(static_cast<std::uint8_t>(body.status));
+    }
 };
 
 template <class Enum>
@@ -77,6 +92,10 @@ Hello read_hello(ByteReader& in) {
     out.cluster = read_charter(in);
     out.leader = NodeId{in.u64()};
     out.members = read_peers(in);
+    const std::size_t heard = in.u16();
+    for (std::size_t i = 0; i < heard && in.ok(); ++i) out.heard.emplace_back(in.u64());
+    out.facts = in.long_string();
+    if (out.facts.size() > kFactsBytesMax) fail(in);
     return out;
 }
 
@@ -167,6 +186,17 @@ Result<FormationMessage> decode_formation(ByteView bytes) {
         case Type::join_answer:
             out.body = read_join_answer(in);
             break;
+        case Type::remove: {
+            const ClusterId cluster{in.u64()};
+            out.body = Remove{cluster, NodeId{in.u64()}};
+            break;
+        }
+        case Type::remove_answer: {
+            const ClusterId cluster{in.u64()};
+            const NodeId node{in.u64()};
+            out.body = RemoveAnswer{cluster, node, read_enum(in, RemoveStatus::minority)};
+            break;
+        }
         default:
             fail(in);
     }

@@ -17,6 +17,10 @@ struct Hello {
     NodeId leader;
     /// Everybody in the cluster, with addresses; empty where the sender is blank.
     std::vector<Peer> members;
+    /// Of those, whom the sender has heard lately.
+    std::vector<NodeId> heard;
+    /// What the sender says of itself, opaque here.
+    Bytes facts;
     bool operator==(const Hello&) const = default;
 };
 /// Promise to agree to nothing older.
@@ -76,10 +80,33 @@ struct JoinAnswer {
     std::string reason;
     bool operator==(const JoinAnswer&) const = default;
 };
+/// The sender wants `node` out of `cluster`: itself, or one that is lost.
+struct Remove {
+    ClusterId cluster;
+    NodeId node;
+    bool operator==(const Remove&) const = default;
+};
+enum class RemoveStatus : std::uint8_t {
+    done = 1,        // `node` is a member no more, and never will be again
+    later = 2,       // work in progress, or no leader: ask again
+    not_leader = 3,  // ask the leader
+    unknown = 4,     // it never was a member
+    running = 5,     // it answers, so only it can ask for that
+    minority = 6,    // of those that would remain no majority answers
+};
+/// Also unasked, to who does not know yet that it was removed.
+struct RemoveAnswer {
+    ClusterId cluster;
+    NodeId node;
+    RemoveStatus status = RemoveStatus::later;
+    bool operator==(const RemoveAnswer&) const = default;
+};
 
 struct FormationMessage {
     Peer from;
-    std::variant<Hello, Prepare, Promise, Accept, Accepted, Refusal, Join, JoinAnswer> body;
+    std::variant<
+        Hello, Prepare, Promise, Accept, Accepted, Refusal, Join, JoinAnswer, Remove, RemoveAnswer>
+        body;
 
     bool operator==(const FormationMessage&) const = default;
 };

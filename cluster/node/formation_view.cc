@@ -82,6 +82,7 @@ Terms Formation::terms() const {
 
 std::vector<Formation::Address> Formation::addresses() const {
     std::set<Address> out;
+    if (join_at_) out.insert(*join_at_);
     if (list_)
         for (const discovery::Candidate& one : list_->candidates)
             if (!is_self(one)) out.insert(address_of(one));

@@ -49,7 +49,7 @@ void Membership::tick(std::uint64_t now_ms) {
 
 void Membership::receive(std::uint64_t now_ms, Message message) {
     now_ms_ = now_ms;
-    if (message.group != kMetadataGroup || message.to != self_) return;
+    if (message.group != kMetadataGroup || message.to != self_ || is_former(message.from)) return;
     group_.receive(now_ms, std::move(message));
 }
 
@@ -76,6 +76,17 @@ void Membership::admit(std::uint64_t now_ms, std::uint64_t link, const Peer& pee
         output_.answers.emplace_back(
             link,
             JoinAnswer{known ? JoinStatus::not_leader : JoinStatus::later, {}, leader(), {}, {}});
+        return;
+    }
+    if (is_former(peer.id)) {
+        output_.answers.emplace_back(
+            link,
+            JoinAnswer{
+                JoinStatus::refused,
+                {},
+                leader(),
+                {},
+                "it was removed from this cluster, and has to be reset"});
         return;
     }
     note(now_ms, peer);
@@ -138,18 +149,7 @@ void Membership::apply(const Committed& entry) {
     if (entry.type == EntryType::change) {
         const Result<Configuration> found = Configuration::decode(entry.data);
         ASSERT(found.has_value());
-        for (const Member& one : found->members())
-            if (committed_.role_of(one.id) != one.role)
-                output_.log.emplace_back(
-                    LogLevel::info,
-                    fmt::format(
-                        "node {} is {} of the cluster",
-                        to_text(one.id),
-                        one.role == Role::voter ? "a voter" : "a standby"));
-        committed_ = *found;
-        output_.changed = true;
-        answer_joins();
-        return;
+        return apply_change(*found);
     }
     if (entry.type != EntryType::command) return;
     ByteReader in(entry.data);

@@ -10,7 +10,10 @@
 #include "cluster/raft/raft_group.h"
 #include "protocol/base/log_sink.h"
 
+#include <functional>
+#include <limits>
 #include <map>
+#include <set>
 
 namespace lvt::cluster {
 
@@ -32,6 +35,8 @@ struct MembershipOutput {
     std::optional<LogIndex> wants_state;
     /// Leader or members are not what they were.
     bool changed = false;
+    /// This node is a member no more.
+    bool removed = false;
     std::vector<std::pair<LogLevel, std::string>> log;
 };
 
@@ -39,6 +44,7 @@ struct MembershipOutput {
 class Membership {
 public:
     static constexpr std::size_t kVotersMax = 7;
+    static constexpr std::uint64_t kGone = std::numeric_limits<std::uint64_t>::max();
 
     Membership(NodeId self, std::uint32_t seed, LogStore log);
 
@@ -50,6 +56,14 @@ public:
     void admit(std::uint64_t now_ms, std::uint64_t link, const Peer& peer);
     /// What is known of a node's address: the leader writes it down where it is news.
     void note(std::uint64_t now_ms, const Peer& peer);
+    /// A member shall be one no more; to be asked again while the answer is `later`. `by_itself`: it wants that, else it must have fallen
+    /// silent. `is_there` tells who answers: a majority of the remaining voters must. A leader that shall go hands over first.
+    [[nodiscard]] RemoveStatus remove(
+        std::uint64_t now_ms, NodeId id, bool by_itself,
+        const std::function<bool(NodeId)>& is_there);
+    /// Whether it was a member and is none any more.
+    bool is_former(NodeId id) const;
+    std::set<NodeId> former() const;
 
     /// The next record holds all of the group: those before it may go.
     void checkpoint() { group_.checkpoint(); }
@@ -71,7 +85,7 @@ public:
     bool leads() const { return group_.state() == GroupState::leader; }
     std::vector<NodeId> members() const;
     const Configuration& configuration() const { return group_.configuration(); }
-    /// As agreed on.
+    /// As agreed on; former members have none, and kGone starts.
     const std::map<NodeId, Peer>& addresses() const { return addresses_; }
 
 private:
@@ -82,6 +96,8 @@ private:
     void answer_joins();
     Bytes encode(ByteView state) const;
     void note_progress();
+    void apply_change(const Configuration& next);
+    void hand_over(std::uint64_t now_ms, const std::function<bool(NodeId)>& is_there);
 
     RaftGroup group_;
     const NodeId self_;
@@ -100,6 +116,8 @@ private:
     bool caught_up_ = false;
     /// provide_state() was asked for.
     bool state_wanted_ = false;
+    /// Whom to hand over to next, by its place.
+    std::size_t heir_ = 0;
     MembershipOutput output_;
 };
 

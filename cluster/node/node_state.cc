@@ -115,6 +115,7 @@ Bytes NodeState::encode() const {
     write_terms(out, vote.terms);
     write_charter(out, vote.charter);
     write_charter(out, cluster);
+    out.u8(static_cast<std::uint8_t>(removed ? 1 : 0));
     write_peers(out, book);
     out.u32(storage::crc32c(0, bytes));
     return bytes;
@@ -140,6 +141,9 @@ Result<NodeState> NodeState::decode(ByteView bytes) {
     out.vote.terms = read_terms(in);
     out.vote.charter = read_charter(in);
     out.cluster = read_charter(in);
+    const std::uint8_t removed = in.u8();
+    if (removed > 1) fail(in);
+    out.removed = removed == 1;
     out.book = read_peers(in);
     if (!in.ok() || !in.done() || out.id.value() == 0) return corrupt;
     return out;

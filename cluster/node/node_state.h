@@ -1,6 +1,6 @@
 // NodeState: what a node must not forget of its cluster, as octets.
 //
-//   u8 1, u64 node id, u64 starts, cluster name, vote, membership, book, u32 crc32c of all before
+//   u8 1, u64 node id, u64 starts, cluster name, vote, membership, u8 removed, book, u32 crc32c of all before
 //   vote        u64 round, u64 proposer (promised), the same (accepted), u8 basis, u32 size, u32 votes, u64 candidates, u8 and charter
 //   membership  u8 and charter
 //   charter     u64 cluster, founders
@@ -36,6 +36,8 @@ struct NodeState {
     Vote vote;
     /// The cluster that the node belongs to; nothing: it is blank.
     std::optional<Charter> cluster;
+    /// The cluster has no such member any more: this id has no part in anything again.
+    bool removed = false;
     /// Where the others were last.
     std::vector<Peer> book;
 

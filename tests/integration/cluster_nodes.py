@@ -5,8 +5,10 @@ import queue
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
+import unittest
 from pathlib import Path
 
 from leveret_broker import LEVERET, Broker
@@ -156,3 +158,47 @@ class Cluster:
         await_true(agreed, lambda: json.dumps(seen, indent=1) + "".join(
             f"\n== {node.name}\n{node.log()}" for node in self.nodes if node.broker))
         return next(iter(seen.values()))["leveret"]["cluster_id"]
+
+
+class OperateCase(unittest.TestCase):
+    """Clusters that are operated by `leveret ctl`."""
+
+    settings = ()
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory(prefix="leveret-operate-")
+        self.addCleanup(scratch.cleanup)
+        self.directory = Path(scratch.name)
+
+    def cluster(self, size=3, **options):
+        """Members that serve."""
+        out = Cluster(self.directory, size, size, **options)
+        out.discovery += self.settings
+        self.addCleanup(out.close)
+        out.start()
+        out.await_members(size)
+        out.await_ready()
+        return out
+
+    def ctl(self, node, *arguments, code=0):
+        done = subprocess.run([LEVERET, "ctl", "--data-dir", str(node.data), *arguments],
+                              capture_output=True, text=True)
+        self.assertEqual(code, done.returncode, f"{arguments}: {done.stdout}{done.stderr}")
+        return done.stdout if code == 0 else done.stderr
+
+    def name(self, node):
+        return f"{node.name}@127.0.0.1:{node.port}"
+
+    def leader(self, cluster):
+        told = cluster.nodes[0].status()["leveret"]["leader"]
+        return next(node for node in cluster.nodes if self.name(node) == told)
+
+    def follower(self, cluster):
+        return next(node for node in cluster.nodes if node is not self.leader(cluster))
+
+    def others(self, cluster, *nodes):
+        return [node for node in cluster.nodes if node not in nodes]
+
+    def is_removed(self, node):
+        status = node.status()
+        return bool(status and status["leveret"]["removed"])

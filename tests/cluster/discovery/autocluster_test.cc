@@ -72,7 +72,7 @@ TEST(Autocluster, WhatHasNoEffectIsSaid) {
         (Lines{
             "AUTOCLUSTER_DELAY: nodes that start together need no random delay",
             "AUTOCLUSTER_LOG_LEVEL: log.default.level is for everything",
-            "AUTOCLUSTER_CLEANUP: nobody is removed from a cluster because it is silent",
+            "AUTOCLUSTER_CLEANUP: node_cleanup.only_log_warning says whether lost members go",
             "AUTOCLUSTER_FAILURE: a node whose discovery fails waits and forms no cluster"}));
     EXPECT_EQ(
         translated({{"AUTOCLUSTER_FAILURE", "stop"}}),

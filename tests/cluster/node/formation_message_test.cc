@@ -14,8 +14,9 @@ Terms terms() { return {SizeBasis::hint, 3, 2, 0x1122334455667788}; }
 std::vector<FormationMessage> examples() {
     const Ballot ballot{5, NodeId{2}};
     return {
-        {peer(1), Hello{true, terms(), charter(), NodeId{2}, {peer(1), peer(2), peer(3)}}},
-        {peer(1), Hello{false, {}, {}, {}, {}}},
+        {peer(1),
+         Hello{true, terms(), charter(), NodeId{2}, {peer(1), peer(2)}, {NodeId{2}}, "{}"}},
+        {peer(1), Hello{false, {}, {}, {}, {}, {}, {}}},
         {peer(2), Prepare{ballot, terms()}},
         {peer(2), Promise{ballot, {4, NodeId{1}}, charter()}},
         {peer(2), Accept{ballot, terms(), charter()}},
@@ -23,6 +24,8 @@ std::vector<FormationMessage> examples() {
         {peer(2), Refusal{ballot, RefusalReason::member, {6, NodeId{1}}, terms()}},
         {peer(3), Join{ClusterId{77}}},
         {peer(3), JoinAnswer{JoinStatus::welcome, charter(), NodeId{1}, {peer(1)}, "why"}},
+        {peer(3), Remove{ClusterId{77}, NodeId{4}}},
+        {peer(1), RemoveAnswer{ClusterId{77}, NodeId{4}, RemoveStatus::minority}},
     };
 }
 

@@ -29,6 +29,9 @@ TEST(NodeState, ComesBackAsItWasWritten) {
     NodeState blank;
     blank.id = NodeId{1};
     EXPECT_EQ(NodeState::decode(blank.encode()).value(), blank);
+    NodeState removed = state(9);
+    removed.removed = true;
+    EXPECT_EQ(NodeState::decode(removed.encode()).value(), removed);
 }
 
 TEST(NodeState, NothingDamagedIsBelieved) {
