@@ -50,8 +50,7 @@ def main():
             cluster.start()
             cluster.await_ready()
             home, away = cluster.nodes
-            home.await_log(f"there is a stream to {away.name}@")
-            away.await_log(f"there is a stream to {home.name}@")
+            cluster.await_streams()
             for number, (name, case) in enumerate(CASES.items()):
                 queue = f"q{number}"
                 bench(home, queue, "--declare", "durable", "--seconds", "1", *case)

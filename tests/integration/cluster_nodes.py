@@ -125,6 +125,13 @@ class Cluster:
         for node in self.nodes:
             node.await_ready()
 
+    def await_streams(self):
+        """Until all serve each other's queues, for the first time; before that these are 404."""
+        for node in self.nodes:
+            for other in self.nodes:
+                if other is not node:
+                    node.await_log(f"there is a stream to {other.name}@")
+
     def stop(self):
         for node in self.nodes:
             if node.broker and node.broker.is_running():

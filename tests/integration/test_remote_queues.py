@@ -24,10 +24,7 @@ class RemoteQueuesTest(unittest.TestCase):
         self.cluster.start()
         self.cluster.await_ready()
         self.nodes = self.cluster.nodes
-        for node in self.nodes:
-            for other in self.nodes:
-                if other is not node:
-                    node.await_log(f"there is a stream to {other.name}@")
+        self.cluster.await_streams()
 
     def channel(self, node):
         connection = connect(node)

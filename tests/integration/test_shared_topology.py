@@ -81,6 +81,7 @@ class SharedTopologyTest(unittest.TestCase):
             self.await_listed(node, "list_queues", ["name"], [])
 
     def test_many_declare_at_once_and_agree(self):
+        self.cluster.await_streams()
         channels = [self.connect(node).channel() for node in self.nodes]
         for i in range(20):
             for channel in channels:
