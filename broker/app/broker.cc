@@ -1,9 +1,15 @@
 // The embedding API over Application.
 #include "leveret/broker.h"
 
+#include "broker/app/application.h"
+
 #include <fmt/format.h>
 
-#include "broker/app/application.h"
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
 
 namespace leveret {
 
@@ -46,6 +52,36 @@ std::string reachable(const std::string& name) {
 
 }  // namespace
 
+namespace {
+
+/// What start() waits for: that clients can connect, or never will.
+class Decision {
+public:
+    void ready() { decide(std::nullopt); }
+    void failed(std::string why) { decide(std::move(why)); }
+    /// Nothing: it is ready.
+    std::optional<std::string> wait() {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return decided_; });
+        return why_;
+    }
+
+private:
+    void decide(std::optional<std::string> why) {
+        const std::lock_guard lock(mutex_);
+        if (std::exchange(decided_, true)) return;
+        why_ = std::move(why);
+        changed_.notify_all();
+    }
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool decided_ = false;            // guarded by mutex_
+    std::optional<std::string> why_;  // guarded by mutex_
+};
+
+}  // namespace
+
 struct Broker::Running {
     std::unique_ptr<HostLogSink> log;
     std::unique_ptr<lvt::broker::Application> application;
@@ -65,12 +101,17 @@ Result<Broker> Broker::start(BrokerOptions options) {
     lvt::broker::ApplicationOptions application;
     application.config = std::move(*config);
     application.log = running->log.get();
-    application.on_fatal = [on_fatal = std::move(options.on_fatal)](lvt::Error error) {
+    const auto decision = std::make_shared<Decision>();
+    application.on_ready = [decision] { decision->ready(); };
+    application.on_fatal = [decision, on_fatal = std::move(options.on_fatal)](lvt::Error error) {
+        decision->failed(error.message);
         if (on_fatal) on_fatal(Error{std::move(error.message)});
     };
     auto started = lvt::broker::Application::start(std::move(application));
     if (started.has_error()) return Error{started.error().message};
     running->application = std::move(*started);
+    // A node of a cluster takes its time.
+    if (const auto why = decision->wait()) return Error{*why};
     return Broker(std::move(running));
 }
 
@@ -85,8 +126,12 @@ std::string Broker::amqp_uri() const {
     const auto& user = application.config().default_user;
     const auto& listener = *application.listeners().front();
     return fmt::format(
-        "{}://{}:{}@{}/{}", listener.tls() ? "amqps" : "amqp", percent_encoded(user.name),
-        percent_encoded(user.password), reachable(listener.name()), percent_encoded(user.vhost));
+        "{}://{}:{}@{}/{}",
+        listener.tls() ? "amqps" : "amqp",
+        percent_encoded(user.name),
+        percent_encoded(user.password),
+        reachable(listener.name()),
+        percent_encoded(user.vhost));
 }
 
 std::uint16_t Broker::port() const {

@@ -84,7 +84,7 @@ struct BrokerOptions {
 
 class Broker {
 public:
-    /// Returns when clients can connect. Blocks for milliseconds, or for the time of a recovery.
+    /// Returns when clients can connect. Blocks for milliseconds, for the time of a recovery, or until a node of a cluster is a member of it.
     static Result<Broker> start(BrokerOptions options);
 
     Broker(Broker&&) noexcept;
