@@ -19,6 +19,8 @@ constexpr std::uint16_t kPeerPort = 25672;
 constexpr std::uint64_t kStatusIntervalMs = 500;
 /// A group's log that is smaller is not worth to be written anew.
 constexpr std::uint64_t kLogBytesMin = 4u << 20;
+/// How long clients wait for streams to members that answer.
+constexpr std::uint64_t kStreamPatienceMs = 3000;
 constexpr const char* kPrefix = "cluster_formation.";
 
 std::string value_of(const Config& config, const std::string& key) {
@@ -304,13 +306,17 @@ void ClusterServer::Node::serve() {
     }
     serving_ = false;
     if (failed_) return;
-    if (caught_up_ && !idle_) serve_streams();
+    if (caught_up_ && !idle_) {
+        serve_streams();
+        tell_caught_up();
+    }
     // Who is silent shows by nothing but the time.
     if (membership_ && now_ms() >= next_status_ms_) publish_status();
     if (idle_) return;
     std::uint64_t due = std::min(formation_->deadline_ms(), departures_.deadline_ms());
     if (membership_) due = std::min({due, membership_->deadline_ms(), proposals_->deadline_ms()});
     if (streams_) due = std::min(due, streams_->deadline_ms());
+    if (caught_up_ && !told_caught_up_) due = std::min(due, streams_by_ms_);
     const Milliseconds now = clock_.now().monotonic;
     timer_.arm_at_latest(Milliseconds(static_cast<std::int64_t>(due)), now);
 }
@@ -400,7 +406,8 @@ void ClusterServer::Node::hand_over(cluster::MembershipOutput& out) {
     if (out.wants_state) hooks_.on_want_state(out.wants_state->value());
     const bool led = std::exchange(leading_, membership_->leads());
     if (leading_ && !led) hooks_.on_leading();
-    if (membership_->caught_up() && !std::exchange(caught_up_, true)) hooks_.on_caught_up();
+    if (membership_->caught_up() && !std::exchange(caught_up_, true))
+        streams_by_ms_ = now_ms() + kStreamPatienceMs;
 }
 
 /// To the leader, which may be this node.

@@ -3,8 +3,8 @@
 
 #include "broker/app/cluster_server.h"
 #include "broker/app/discovery_thread.h"
-#include "broker/net/peer_streams.h"
 #include "broker/net/listener.h"
+#include "broker/net/peer_streams.h"
 #include "broker/net/peer_transport.h"
 #include "cluster/discovery/registry.h"
 #include "cluster/node/cleanup.h"
@@ -31,11 +31,10 @@ public:
     ClusterNode node() const;
     bool may_hold_definitions() const;
     void start(ClusterHooks hooks, FatalHandler on_fatal);
-    void propose(std::vector<ProposalRequest> proposals);  // any thread
-    void provide_state(std::uint64_t index, Bytes state);  // any thread
-    void send(std::vector<StreamBatch> batches);  // any thread
-    void end_stream(
-        cluster::NodeId peer, std::uint64_t stream, std::string reason);  // any thread
+    void propose(std::vector<ProposalRequest> proposals);                             // any thread
+    void provide_state(std::uint64_t index, Bytes state);                             // any thread
+    void send(std::vector<StreamBatch> batches);                                      // any thread
+    void end_stream(cluster::NodeId peer, std::uint64_t stream, std::string reason);  // any thread
     void stop();
     const std::string& name() const { return listener_->name(); }
     ClusterStatus status() const;                                         // any thread
@@ -68,6 +67,8 @@ private:
     void hand_over(cluster::MembershipOutput& out);
     bool serve_proposals();
     void serve_streams();
+    /// Clients are let in when the queues of all members that answer can be reached, or have waited for it.
+    void tell_caught_up();
     void send(cluster::NodeId to, cluster::FrameType type, Bytes message);
     // cluster_node_operate.cc
     void make_cleanup(bool lists_all, const discovery::Settings& settings);
@@ -104,6 +105,8 @@ private:
     std::optional<cluster::Proposals> proposals_;
     bool leading_ = false;
     bool caught_up_ = false;
+    bool told_caught_up_ = false;
+    std::uint64_t streams_by_ms_ = 0;
     bool alone_ = false;
     /// Not before this node has caught up.
     std::optional<PeerStreams> streams_;

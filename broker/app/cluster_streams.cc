@@ -24,6 +24,16 @@ void ClusterServer::Node::serve_streams() {
     streams_->look(now_ms(), peers);
 }
 
+void ClusterServer::Node::tell_caught_up() {
+    if (told_caught_up_) return;
+    for (const cluster::NodeId id : membership_->members()) {
+        const bool awaited = id != formation_->self().id && formation_->is_fresh(id);
+        if (awaited && !streams_->reaches(id) && now_ms() < streams_by_ms_) return;
+    }
+    told_caught_up_ = true;
+    hooks_.on_caught_up();
+}
+
 void ClusterServer::Node::send(std::vector<StreamBatch> batches) {
     // What a loop takes must be copyable.
     auto shared = std::make_shared<std::vector<StreamBatch>>(std::move(batches));

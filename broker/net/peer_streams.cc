@@ -44,6 +44,12 @@ void PeerStreams::look(std::uint64_t now_ms, const std::vector<cluster::Peer>& p
     }
 }
 
+bool PeerStreams::reaches(NodeId peer) const {
+    const auto link = links_.find(peer);
+    const auto stream = link == links_.end() ? streams_.end() : streams_.find(link->second);
+    return stream != streams_.end() && stream->second.number != 0;
+}
+
 std::string PeerStreams::name_of(NodeId id) const {
     const auto found = peers_.find(id);
     return found == peers_.end() ? "a node that is no member any more" : found->second.name;

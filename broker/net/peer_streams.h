@@ -34,6 +34,9 @@ public:
     /// When it wants to look again.
     std::uint64_t deadline_ms() const { return next_look_ms_; }
 
+    /// There is a stream to it.
+    bool reaches(cluster::NodeId peer) const;
+
     void on_open(std::uint64_t link);
     void on_closed(std::uint64_t link);
     void on_frame(std::uint64_t link, ByteView payload);
