@@ -8,6 +8,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
 

@@ -1,6 +1,6 @@
 #include "broker/app/management_server.h"
 
-#include "broker/app/cluster_server.h"
+#include "broker/app/cluster_listing.h"
 #include "broker/config/machine.h"
 #include "broker/http/server.h"
 #include "broker/management/management_api.h"
@@ -93,7 +93,10 @@ void ManagementServer::open(ResourceWatch& watch, Hooks hooks) {
             [&thread](AdminRequest request, std::function<void(AdminReply)> done) {
                 thread.administer(std::move(request), std::move(done));
             },
-            [this] { return node_facts(); }});
+            [this] { return node_facts(); },
+            [this] {
+                return cluster_members(hooks_.cluster(), parts_.config.node_name, told_facts());
+            }});
     http::ServerOptions options;
     options.body_bytes_max = parts_.config.management.body_bytes_max;
     server_ = std::make_unique<http::Server>(parts_.loop.context(), options, *api_);

@@ -18,6 +18,8 @@
 
 namespace lvt::broker {
 
+struct MemberFacts;
+
 struct ListeningAt {
     /// "amqp", "amqp/ssl", "http", "https", "http/prometheus".
     std::string protocol;
@@ -84,6 +86,8 @@ struct Api {
     PostSlice post;
     std::function<void(AdminRequest, std::function<void(AdminReply)>)> administer;
     std::function<NodeFacts()> node_facts;
+    /// All members of the cluster (node_facts.h); a node without one is alone.
+    std::function<std::vector<MemberFacts>()> members;
     /// Over HTTP.
     std::shared_ptr<AuthAttempts> attempts = std::make_shared<AuthAttempts>();
     /// What the core had counted of AMQP when it was last to be forgotten.

@@ -1,5 +1,6 @@
 // /health/checks, those of RabbitMQ 3.10 and of 4.x, and /healthchecks/node of old.
 #include "broker/management/management_api.h"
+#include "broker/management/node_facts.h"
 
 #include <fmt/format.h>
 
@@ -25,24 +26,26 @@ void fail(const CallPtr& call, std::string_view reason, json::object more = {}) 
     call->value(std::move(out), 503);
 }
 
-json::array alarms(const Call& call, const NodeFacts& facts) {
-    json::array out;
+void add_alarms(json::array& out, const std::string& node, const NodeFacts& facts) {
     const auto add = [&](const char* resource) {
-        out.push_back(json::object{{"node", call.api.options.node_name}, {"resource", resource}});
+        out.push_back(json::object{{"node", node}, {"resource", resource}});
     };
     if (facts.memory_alarm) add("memory");
     if (facts.disk_alarm) add("disk");
-    return out;
 }
 
+/// Of all nodes that run: nobody knows what one that does not answer has.
 void check_alarms(const CallPtr& call) {
-    json::array all = alarms(*call, call->api.node_facts());
+    json::array all;
+    for (const MemberFacts& one : call->api.members())
+        if (one.running && one.facts) add_alarms(all, one.name, *one.facts);
     if (all.empty()) return pass(call);
     fail(call, "There are alarms in effect in the cluster", {{"alarms", std::move(all)}});
 }
 
 void check_local_alarms(const CallPtr& call) {
-    json::array all = alarms(*call, call->api.node_facts());
+    json::array all;
+    add_alarms(all, call->api.options.node_name, call->api.node_facts());
     if (all.empty()) return pass(call);
     fail(call, "There are alarms in effect on the node", {{"alarms", std::move(all)}});
 }
@@ -105,7 +108,32 @@ void check_protocol(const CallPtr& call) {
 }
 
 void check_nothing(const CallPtr& call) { pass(call); }
-void check_alone(const CallPtr& call) { pass(call, {{"reason", "single node cluster"}}); }
+
+/// No queue has mirrors.
+void check_mirrors(const CallPtr& call) {
+    if (call->api.members().size() > 1) return pass(call);
+    pass(call, {{"reason", "single node cluster"}});
+}
+
+/// Whether those who vote on the cluster's definitions would be a majority without this node.
+void check_quorum(const CallPtr& call) {
+    const std::vector<MemberFacts> members = call->api.members();
+    if (members.size() < 2) return pass(call, {{"reason", "single node cluster"}});
+    std::size_t voters = 0;
+    std::size_t others = 0;
+    bool votes = false;
+    for (const MemberFacts& one : members) {
+        if (!one.voter) continue;
+        ++voters;
+        votes = votes || one.itself;
+        if (one.running && !one.itself) ++others;
+    }
+    if (!votes || others > voters / 2) return pass(call);
+    fail(
+        call,
+        "The cluster would lose its quorum if the target node is shut down",
+        {{"queues", json::array()}});
+}
 
 void check_service(const CallPtr& call) {
     if (call->api.node_facts().accepts_clients) return pass(call);
@@ -135,8 +163,8 @@ constexpr Endpoint kEndpoints[] = {
     {Verb::get, "/health/checks/port-listener/{port}", kAnyone, check_port},
     {Verb::get, "/health/checks/protocol-listener/{protocol}", kAnyone, check_protocol},
     {Verb::get, "/health/checks/virtual-hosts", kAnyone, check_nothing},
-    {Verb::get, "/health/checks/node-is-mirror-sync-critical", kAnyone, check_alone},
-    {Verb::get, "/health/checks/node-is-quorum-critical", kAnyone, check_alone},
+    {Verb::get, "/health/checks/node-is-mirror-sync-critical", kAnyone, check_mirrors},
+    {Verb::get, "/health/checks/node-is-quorum-critical", kAnyone, check_quorum},
     {Verb::get, "/health/checks/ready-to-serve-clients", kAnyone, check_service},
     {Verb::get, "/health/checks/is-in-service", kAnyone, check_service},
     {Verb::get, "/health/checks/below-node-connection-limit", kAnyone, check_connection_limit},

@@ -4,6 +4,7 @@
 #include "broker/management/global_parameters.h"
 #include "broker/management/json_values.h"
 #include "broker/management/management_api.h"
+#include "broker/management/node_facts.h"
 
 #include <fmt/format.h>
 
@@ -33,11 +34,10 @@ json::array exchange_types() {
         enabled("x-random", "Routes to one bound queue at random")};
 }
 
-json::array listeners(const Call& call, const NodeFacts& facts) {
-    json::array out;
+void add_listeners(json::array& out, const std::string& node, const NodeFacts& facts) {
     for (const ListeningAt& one : facts.listeners) {
         out.push_back(json::object{
-            {"node", call.api.options.node_name},
+            {"node", node},
             {"protocol", one.protocol},
             {"ip_address", one.address},
             {"port", one.port},
@@ -48,17 +48,16 @@ json::array listeners(const Call& call, const NodeFacts& facts) {
                  {"linger", json::array{true, 0}},
                  {"exit_on_close", false}}}});
     }
-    return out;
 }
 
-json::array contexts(const Call& call, const NodeFacts& facts, bool with_node) {
-    json::array out;
+void add_contexts(
+    json::array& out, const std::string& node, const NodeFacts& facts, bool with_node) {
     for (const ListeningAt& one : facts.listeners) {
         if (!one.protocol.starts_with("http")) continue;
         json::object context;
         if (with_node) {
             context["ssl_opts"] = json::array();
-            context["node"] = call.api.options.node_name;
+            context["node"] = node;
         }
         const bool metrics = one.protocol == "http/prometheus";
         context["description"] = metrics ? "RabbitMQ Prometheus" : "RabbitMQ Management";
@@ -69,7 +68,6 @@ json::array contexts(const Call& call, const NodeFacts& facts, bool with_node) {
         if (one.protocol != "http") context["protocol"] = "'" + one.protocol + "'";
         out.push_back(std::move(context));
     }
-    return out;
 }
 
 void get_overview(const CallPtr& call) {
@@ -96,9 +94,15 @@ void get_overview(const CallPtr& call) {
         {"node", options.node_name}};
     put_broker_stats(out, call->api.core, StatsView::of(call->query, call->api.clock.now()));
     if (call->visitor.monitor) {
-        const NodeFacts facts = call->api.node_facts();
-        out["listeners"] = listeners(*call, facts);
-        out["contexts"] = contexts(*call, facts, true);
+        json::array listeners;
+        json::array contexts;
+        for (const MemberFacts& one : call->api.members()) {
+            if (!one.running || !one.facts) continue;
+            add_listeners(listeners, one.name, *one.facts);
+            add_contexts(contexts, one.name, *one.facts, true);
+        }
+        out["listeners"] = std::move(listeners);
+        out["contexts"] = std::move(contexts);
     }
     call->object(std::move(out));
 }
@@ -190,9 +194,58 @@ json::array texts(const std::vector<std::string>& words) {
     return out;
 }
 
+/// As RabbitMQ shows a node that is down, or has told nothing yet.
+json::object absent_node_json(const MemberFacts& member) {
+    return {
+        {"name", member.name},
+        {"type", "disc"},
+        {"running", false},
+        {"mem_alarm", false},
+        {"disk_free_alarm", false},
+        {"partitions", json::array()}};
+}
+
+/// Another node's: what it counts itself is not known here.
+json::object distant_node_json(const MemberFacts& member, const ToldFacts& facts) {
+    json::array contexts;
+    add_contexts(contexts, member.name, facts, false);
+    json::object out{
+        {"name", member.name},
+        {"type", "disc"},
+        {"running", facts.accepts_clients},
+        {"partitions", json::array()},
+        {"os_pid", std::to_string(facts.pid)},
+        {"fd_total", facts.files_max},
+        {"sockets_total", facts.files_max},
+        {"mem_limit", facts.memory_limit_bytes},
+        {"mem_alarm", facts.memory_alarm},
+        {"disk_free_limit", facts.disk_free_limit_bytes},
+        {"disk_free_alarm", facts.disk_alarm},
+        {"proc_total", kProcessesMax},
+        {"rates_mode", "basic"},
+        {"uptime", facts.uptime_ms},
+        {"run_queue", 0},
+        {"processors", facts.processors},
+        {"contexts", std::move(contexts)},
+        {"applications",
+         json::array{json::object{
+             {"name", "rabbit"}, {"description", facts.product}, {"version", facts.version}}}},
+        {"enabled_plugins", json::array{"rabbitmq_management"}},
+        {"mem_calculation_strategy", "rss"}};
+    put(out, "mem_used", facts.memory_bytes);
+    put(out, "fd_used", std::max<std::uint64_t>(1, facts.files_open));
+    put(out, "sockets_used", 1);
+    put(out, "proc_used", kProcesses);
+    put(out, "disk_free", facts.disk_free_bytes);
+    put_foreign_counts(out);
+    return out;
+}
+
 json::object node_json(const Call& call) {
     const ApiOptions& options = call.api.options;
     const NodeFacts facts = call.api.node_facts();
+    json::array contexts;
+    add_contexts(contexts, options.node_name, facts, false);
     json::object all;
     put_broker_stats(all, call.api.core, StatsView::of(call.query, call.api.clock.now()));
     const json::value& connections = all.at("object_totals").at("connections");
@@ -219,7 +272,7 @@ json::object node_json(const Call& call) {
         {"applications",
          json::array{json::object{
              {"name", "rabbit"}, {"description", options.product}, {"version", options.version}}}},
-        {"contexts", contexts(call, facts, false)},
+        {"contexts", std::move(contexts)},
         {"log_files", json::array{"<stderr>"}},
         {"db_dir", options.data_dir},
         {"config_files", texts(options.config_files)},
@@ -237,9 +290,15 @@ json::object node_json(const Call& call) {
     return out;
 }
 
+json::object member_json(const Call& call, const MemberFacts& member) {
+    if (member.itself) return node_json(call);
+    if (!member.running || !member.facts) return absent_node_json(member);
+    return distant_node_json(member, *member.facts);
+}
+
 void list_nodes(const CallPtr& call) {
     std::vector<json::object> rows;
-    rows.push_back(node_json(*call));
+    for (const MemberFacts& one : call->api.members()) rows.push_back(member_json(*call, one));
     call->list(std::move(rows));
 }
 
@@ -249,12 +308,24 @@ bool is_this_node(const CallPtr& call) {
     return false;
 }
 
+std::optional<MemberFacts> member_named(const CallPtr& call) {
+    for (MemberFacts& one : call->api.members())
+        if (one.name == call->names[0]) return std::move(one);
+    return std::nullopt;
+}
+
 void get_node(const CallPtr& call) {
-    if (is_this_node(call)) call->object(node_json(*call));
+    const std::optional<MemberFacts> member = member_named(call);
+    if (!member) return call->not_found();
+    call->object(member_json(*call, *member));
 }
 
 void get_node_memory(const CallPtr& call) {
-    if (is_this_node(call)) call->object({{"memory", memory_json(call->api.node_facts())}});
+    const std::optional<MemberFacts> member = member_named(call);
+    if (!member) return call->not_found();
+    if (member->itself) return call->object({{"memory", memory_json(call->api.node_facts())}});
+    if (!member->facts) return call->object({{"memory", "not_available"}});
+    call->object({{"memory", memory_json(*member->facts)}});
 }
 
 void list_extensions(const CallPtr& call) {
