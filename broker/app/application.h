@@ -92,6 +92,7 @@ private:
     /// Those that it holds are no obstacle to becoming a member.
     Result<void> check_definitions() const;
     void start_cluster();
+    void forget_others(const std::vector<cluster::NodeId>& members);
     /// The core's thread: a node without a cluster.
     void open_alone();
     /// The core's thread: the node is a member, and the cluster has its first definitions.

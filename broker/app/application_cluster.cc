@@ -5,6 +5,10 @@
 #include "broker/app/management_server.h"
 #include "broker/core/topology.h"
 #include "broker/management/node_facts.h"
+#include "cluster/node/peer.h"
+
+#include <algorithm>
+#include <set>
 
 namespace lvt::broker {
 
@@ -41,7 +45,12 @@ void Application::start_cluster() {
                  cluster_->provide_state(index, core.cluster_state().bytes);
              });
          },
-         [call] { call([](Core& core, Time now) { core.on_leading(now); }); },
+         [this, call](std::vector<cluster::NodeId> members) {
+             call([this, members = std::move(members)](Core& core, Time now) {
+                 core.on_leading(now);
+                 forget_others(members);
+             });
+         },
          [call](cluster::NodeId peer, const std::string& name) {
              call([peer, name](Core& core, Time) { core.name_peer(peer, name); });
          },
@@ -82,6 +91,20 @@ void Application::start_cluster() {
          },
          options_.app_stopped},
         [this](Error error) { fail(std::move(error)); });
+}
+
+/// Queues of nodes that were removed go: nobody else has their messages, and their names shall be free.
+void Application::forget_others(const std::vector<cluster::NodeId>& members) {
+    std::set<cluster::NodeId> gone;
+    core_->topology().for_each_queue([&](const Queue& queue) {
+        if (queue.home.value() != 0 && !std::ranges::binary_search(members, queue.home))
+            gone.insert(queue.home);
+    });
+    for (const cluster::NodeId node : gone) {
+        log_.log(LogLevel::info, "cluster: queues of node {} go with it", to_text(node));
+        core_thread_->administer(
+            ChangeDefinitions{{ForgetNode{node}}, {}}, [](const AdminReply&) {});
+    }
 }
 
 void Application::send_batches(std::vector<PeerBatch>& batches) {

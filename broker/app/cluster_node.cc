@@ -405,7 +405,7 @@ void ClusterServer::Node::hand_over(cluster::MembershipOutput& out) {
     if (!entries.empty()) hooks_.on_committed(std::move(entries));
     if (out.wants_state) hooks_.on_want_state(out.wants_state->value());
     const bool led = std::exchange(leading_, membership_->leads());
-    if (leading_ && !led) hooks_.on_leading();
+    if (leading_ && (!led || out.changed)) hooks_.on_leading(membership_->members());
     if (membership_->caught_up() && !std::exchange(caught_up_, true))
         streams_by_ms_ = now_ms() + kStreamPatienceMs;
 }

@@ -60,8 +60,8 @@ struct ClusterHooks {
     std::function<void(std::uint64_t index, Bytes state)> on_installed;
     /// Answered with provide_state(): what all entries so far have made.
     std::function<void(std::uint64_t index)> on_want_state;
-    /// Each time this node comes to lead.
-    std::function<void()> on_leading;
+    /// Each time this node comes to lead, or the members of the cluster that it leads (ascending) are others.
+    std::function<void(std::vector<cluster::NodeId> members)> on_leading;
     // Streams to peers that the core tells of its queues. Each has a number, larger than those before.
     std::function<void(cluster::NodeId peer, const std::string& name)> on_peer_named;
     std::function<void(cluster::NodeId peer, std::uint64_t stream, const std::string& name)>

@@ -3,6 +3,8 @@
 import json
 import subprocess
 
+import pika
+
 import leveret_broker
 from cluster_nodes import Cluster, OperateCase, PortHolder, await_true
 from leveret_broker import LEVERET, needs_own_broker
@@ -49,11 +51,19 @@ class OperateTest(OperateCase):
         refused = self.ctl(one, "forget_cluster_node", self.name(two), code=69)
         self.assertIn(f"{{:failed_to_remove_node, :\"{self.name(two)}\", {{:active, 'Mnesia is "
                       "running'", refused)
+        lost.await_ready()
+        pika.BlockingConnection(pika.ConnectionParameters(
+            "127.0.0.1", lost.broker.port)).channel().queue_declare("there", durable=True)
         lost.broker.kill()
         await_true(lambda: self.name(lost) not in one.status()["running_nodes"], one.log)
+        self.assertIn("there", self.ctl(one, "list_queues", "name"))
         self.assertEqual(f"Removing node {self.name(lost)} from the cluster\n",
                          self.ctl(one, "forget_cluster_node", self.name(lost)))
         cluster.await_members(2, [one, two])
+        # Its queues go with it.
+        for node in (one, two):
+            await_true(lambda node=node: "there" not in self.ctl(node, "list_queues", "name"),
+                       node.log)
         # It does not know yet.
         cluster.start([lost])
         lost.await_log("was removed from cluster")

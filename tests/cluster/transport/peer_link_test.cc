@@ -13,7 +13,7 @@ PeerLink link(bool dialer, std::string secret = "s3cret", std::string name = "or
 std::pair<Bytes, Bytes> talk(PeerLink& dialer, PeerLink& acceptor, std::size_t piece = 1000) {
     std::pair<Bytes, Bytes> said;
     const auto move = [&](PeerLink& from, PeerLink& to, Bytes& record) {
-        const Bytes bytes = from.output().substr(0, piece);
+        const Bytes bytes(from.output().substr(0, piece));
         from.sent(bytes.size());
         record += bytes;
         to.receive(bytes);
@@ -72,11 +72,11 @@ TEST(PeerLink, AnotherClusterIsToldToBothWithItsName) {
 TEST(PeerLink, AnotherVersionIsToldToBoth) {
     PeerLink dialer = link(true);
     PeerLink acceptor = link(false);
-    Bytes greeting = dialer.output();
+    Bytes greeting(dialer.output());
     greeting[4] = 9;
     acceptor.receive(greeting);
     EXPECT_EQ(acceptor.fault(), LinkFault::version);
-    Bytes answer = acceptor.output();
+    Bytes answer(acceptor.output());
     EXPECT_FALSE(answer.empty());
     answer[4] = 9;
     dialer.receive(answer);
@@ -98,7 +98,7 @@ TEST(PeerLink, AnAcceptorThatDoesNotKnowTheSecretIsFoundOut) {
     acceptor.receive(dialer.output());
     dialer.sent(dialer.output().size());
     dialer.receive(acceptor.output());
-    const Bytes proof = dialer.output();
+    const Bytes proof(dialer.output());
     dialer.receive(Bytes(1, '\0') + proof);
     EXPECT_EQ(dialer.fault(), LinkFault::secret);
 }
