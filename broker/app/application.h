@@ -25,6 +25,7 @@ namespace lvt::broker {
 
 class BrokerControl;
 class ClusterServer;
+struct ClusterHooks;
 struct ClusterStatus;
 class ManagementServer;
 class PrometheusServer;
@@ -92,6 +93,9 @@ private:
     /// Those that it holds are no obstacle to becoming a member.
     Result<void> check_definitions() const;
     void start_cluster();
+    void add_stream_hooks(ClusterHooks& hooks);
+    /// From the cluster's thread: a turn, after which clients may be let in.
+    void call_core(std::function<void(Core&, Time)> action);
     void forget_others(const std::vector<cluster::NodeId>& members);
     /// The core's thread: a node without a cluster.
     void open_alone();

@@ -21,76 +21,82 @@ Result<void> Application::check_definitions() const {
         "others (without a peer discovery backend it founds a cluster that others can join)"};
 }
 
+void Application::call_core(std::function<void(Core&, Time)> action) {
+    core_thread_->call([this, action = std::move(action)](Core& core, Time now) {
+        action(core, now);
+        open_if_ready();
+    });
+}
+
 void Application::start_cluster() {
-    const auto call = [this](std::function<void(Core&, Time)> action) {
-        core_thread_->call([this, action = std::move(action)](Core& core, Time now) {
-            action(core, now);
-            open_if_ready();
+    ClusterHooks hooks;
+    hooks.on_committed = [this](std::vector<ClusterEntry> entries) {
+        call_core([entries = std::move(entries)](Core& core, Time now) {
+            core.on_committed(entries, now);
         });
     };
-    cluster_->start(
-        {[call](std::vector<ClusterEntry> entries) {
-             call([entries = std::move(entries)](Core& core, Time now) {
-                 core.on_committed(entries, now);
-             });
-         },
-         [this, call](std::uint64_t index, Bytes state) {
-             call([this, index, state = std::move(state)](Core& core, Time now) {
-                 const Result<void> installed = core.on_installed(index, state, now);
-                 if (installed.has_error()) fail(installed.error());
-             });
-         },
-         [this, call](std::uint64_t index) {
-             call([this, index](Core& core, Time) {
-                 cluster_->provide_state(index, core.cluster_state().bytes);
-             });
-         },
-         [this, call](std::vector<cluster::NodeId> members) {
-             call([this, members = std::move(members)](Core& core, Time now) {
-                 core.on_leading(now);
-                 forget_others(members);
-             });
-         },
-         [call](cluster::NodeId peer, const std::string& name) {
-             call([peer, name](Core& core, Time) { core.name_peer(peer, name); });
-         },
-         [this, call](cluster::NodeId peer, std::uint64_t stream, const std::string& name) {
-             call([this, peer, stream, name](Core& core, Time now) {
-                 streams_[peer] = stream;
-                 core.on_peer_up(peer, name, now);
-             });
-         },
-         [this, call](cluster::NodeId peer, std::uint64_t stream) {
-             call([this, peer, stream](Core& core, Time now) {
-                 if (streams_[peer] == stream) core.on_peer_down(peer, now);
-             });
-         },
-         [this, call](cluster::NodeId peer, std::uint64_t stream, Bytes batch) {
-             auto shared = std::make_shared<Bytes>(std::move(batch));
-             call([this, peer, stream, shared](Core& core, Time now) {
-                 if (streams_[peer] != stream) return;
-                 const Result<void> taken = core.on_peer_batch(peer, *shared, now);
-                 if (taken.has_error()) cluster_->end_stream(peer, stream, taken.error().message);
-             });
-         },
-         [this, call] {
-             call([this](Core& core, Time now) {
-                 core.on_joined(now);
-                 joined_ = true;
-             });
-         },
-         [this] {
-             // Its clients are told to go, and nobody else comes.
-             core_thread_->loop().post([this] {
-                 if (control_) control_->stop_app();
-             });
-         },
-         [this] {
-             core_thread_->loop().post(
-                 [this] { cluster_->set_facts(encode_node_facts(management_->told_facts())); });
-         },
-         options_.app_stopped},
-        [this](Error error) { fail(std::move(error)); });
+    hooks.on_installed = [this](std::uint64_t index, Bytes state) {
+        call_core([this, index, state = std::move(state)](Core& core, Time now) {
+            const Result<void> installed = core.on_installed(index, state, now);
+            if (installed.has_error()) fail(installed.error());
+        });
+    };
+    hooks.on_want_state = [this](std::uint64_t index) {
+        call_core([this, index](Core& core, Time) {
+            cluster_->provide_state(index, core.cluster_state().bytes);
+        });
+    };
+    hooks.on_leading = [this](std::vector<cluster::NodeId> members) {
+        call_core([this, members = std::move(members)](Core& core, Time now) {
+            core.on_leading(now);
+            forget_others(members);
+        });
+    };
+    hooks.on_caught_up = [this] {
+        call_core([this](Core& core, Time now) {
+            core.on_joined(now);
+            joined_ = true;
+        });
+    };
+    hooks.on_removed = [this] {
+        // Its clients are told to go, and nobody else comes.
+        core_thread_->loop().post([this] {
+            if (control_) control_->stop_app();
+        });
+    };
+    hooks.wants_facts = [this] {
+        core_thread_->loop().post(
+            [this] { cluster_->set_facts(encode_node_facts(management_->told_facts())); });
+    };
+    hooks.idle = options_.app_stopped;
+    add_stream_hooks(hooks);
+    cluster_->start(std::move(hooks), [this](Error error) { fail(std::move(error)); });
+}
+
+void Application::add_stream_hooks(ClusterHooks& hooks) {
+    hooks.on_peer_named = [this](cluster::NodeId peer, const std::string& name) {
+        call_core([peer, name](Core& core, Time) { core.name_peer(peer, name); });
+    };
+    hooks.on_stream_begun =
+        [this](cluster::NodeId peer, std::uint64_t stream, const std::string& name) {
+            call_core([this, peer, stream, name](Core& core, Time now) {
+                streams_[peer] = stream;
+                core.on_peer_up(peer, name, now);
+            });
+        };
+    hooks.on_stream_ended = [this](cluster::NodeId peer, std::uint64_t stream) {
+        call_core([this, peer, stream](Core& core, Time now) {
+            if (streams_[peer] == stream) core.on_peer_down(peer, now);
+        });
+    };
+    hooks.on_batch = [this](cluster::NodeId peer, std::uint64_t stream, Bytes batch) {
+        auto shared = std::make_shared<Bytes>(std::move(batch));
+        call_core([this, peer, stream, shared](Core& core, Time now) {
+            if (streams_[peer] != stream) return;
+            const Result<void> taken = core.on_peer_batch(peer, *shared, now);
+            if (taken.has_error()) cluster_->end_stream(peer, stream, taken.error().message);
+        });
+    };
 }
 
 /// Queues of nodes that were removed go: nobody else has their messages, and their names shall be free.
