@@ -55,7 +55,7 @@ void Application::start_cluster() {
     hooks.on_caught_up = [this] {
         call_core([this](Core& core, Time now) {
             core.on_joined(now);
-            joined_ = true;
+            clear_away();
         });
     };
     hooks.on_removed = [this] {
@@ -97,6 +97,24 @@ void Application::add_stream_hooks(ClusterHooks& hooks) {
             if (taken.has_error()) cluster_->end_stream(peer, stream, taken.error().message);
         });
     };
+}
+
+/// Clients are let in when what an earlier process left behind has gone. Transient exchanges outlive a node of several, as in RabbitMQ: some
+/// other one still has them.
+void Application::clear_away() {
+    ChangeDefinitions rest;
+    const bool alone = cluster_->status().nodes.size() == 1;
+    for (const auto& [vhost_name, vhost] : core_->topology().vhosts()) {
+        for (const auto& [name, exchange] : vhost->exchanges()) {
+            if (alone && !exchange->durable)
+                rest.commands.push_back(DeleteExchange{vhost_name, name});
+        }
+    }
+    // It comes back after all that was proposed before it; without a majority clients need not wait.
+    core_thread_->administer(std::move(rest), [this](const AdminReply&) {
+        joined_ = true;
+        open_if_ready();
+    });
 }
 
 /// Queues of nodes that were removed go: nobody else has their messages, and their names shall be free.

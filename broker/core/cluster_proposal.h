@@ -14,7 +14,7 @@ namespace lvt::broker {
 /// A change of topology that was handed to the group.
 struct Proposal {
     struct Nothing {};
-    /// The channel's method is carried out again, unless there is an answer already.
+    /// The channel's method is carried out again, unless there is an answer already. Without a method the channel only waits.
     struct RunAgain {
         ChannelKey channel;
         std::unique_ptr<amqp::Method> method;

@@ -187,6 +187,7 @@ void CoreState::perform(Cancel& command) {
     ChannelState* const channel = addressed(command.session, command.channel);
     if (!channel || deferred(*channel, command)) return;
     if (channel->remote && cancel_elsewhere(*channel, command)) return;
+    const std::uint64_t last_proposal = last_proposal_;
     Consumer* const consumer = command.slot ? channel->consumer(command.slot) : nullptr;
     if (consumer) {
         Queue* const queue = consumer->queue;
@@ -212,7 +213,16 @@ void CoreState::perform(Cancel& command) {
         if (queue) queue_lost_consumer(*queue);
     }
     if (command.slot && command.slot == channel->reply_slot) forget_reply_consumer(*channel);
-    if (!command.no_wait) reply(*channel, amqp::BasicCancelOk{std::move(*command.consumer_tag)});
+    amqp::BasicCancelOk ok{std::move(*command.consumer_tag)};
+    if (last_proposal != last_proposal_) {
+        // The cluster is to delete the queue: the client does not meet it again.
+        std::unique_ptr<amqp::Method> answer;
+        if (!command.no_wait) answer = std::make_unique<amqp::Method>(std::move(ok));
+        pause(*channel);
+        proposals_.back().action = Proposal::RunAgain{key_of(*channel), nullptr, std::move(answer)};
+    } else if (!command.no_wait) {
+        reply(*channel, std::move(ok));
+    }
 }
 
 void CoreState::remove_consumer(Consumer& consumer) {

@@ -32,8 +32,7 @@ Result<ChangeDefinitions> decode_proposal(ByteView bytes) {
     const std::uint8_t format = in.u8();
     ChangeDefinitions out;
     out.require = static_cast<ChangeDefinitions::Require>(in.u8());
-    if (!in.ok() || format != kProposalFormat || in.done() ||
-        out.require > ChangeDefinitions::Require::present)
+    if (!in.ok() || format != kProposalFormat || out.require > ChangeDefinitions::Require::present)
         return Error{
             ErrorKind::unsupported, fmt::format("metadata proposal of version {}", format)};
     while (!in.done()) {
@@ -168,10 +167,16 @@ void CoreState::settle_proposals() {
 void CoreState::give_up_proposals() {
     for (Proposal& proposal : proposals_) {
         if (proposal.deadline > now_.monotonic) break;
-        const Proposal::Action action = std::exchange(proposal.action, Proposal::Nothing{});
-        if (const auto* const again = std::get_if<Proposal::RunAgain>(&action)) {
+        Proposal::Action action = std::exchange(proposal.action, Proposal::Nothing{});
+        if (auto* const again = std::get_if<Proposal::RunAgain>(&action)) {
             ChannelState* const channel = find_channel(again->channel);
             if (!channel || channel->session->closing) continue;
+            if (!again->method) {
+                // What the client asked for is done; only the rest takes longer.
+                give_answer(*again);
+                run_again(*again);
+                continue;
+            }
             fail(
                 *channel,
                 amqp::AmqpError{

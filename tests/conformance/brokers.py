@@ -23,12 +23,20 @@ def _run(command, env=None):
     return done.returncode, done.stdout
 
 
+# A cluster of one node answers as a broker that is alone, though it asks its metadata group first.
+IN_A_CLUSTER = bool(os.environ.get("CONFORMANCE_IN_A_CLUSTER"))
+CLUSTER_SETTINGS = ["cluster.listener=127.0.0.1:0", "cluster.secret=of-the-cases"]
+
+
 class Leveret:
-    """`leveret serve`, in memory or with a data directory."""
+    """`leveret serve`, in memory or with a data directory; a node of a cluster has one always."""
 
     def __init__(self, settings=(), durable=False):
         self.directory = Path(tempfile.mkdtemp(prefix="leveret-conformance-"))
         self.data_dir = self.directory / "data"
+        if IN_A_CLUSTER:
+            settings = [*settings, *CLUSTER_SETTINGS]
+            durable = True
         self._broker = leveret_broker.Broker(self.data_dir if durable else None, settings,
                                              log_path=self.directory / "log")
 
