@@ -3,7 +3,6 @@
 // in their order, whatever of them the group got twice or not at all.
 #include "broker/auth/password_hash.h"
 #include "broker/core/core_state.h"
-#include "protocol/base/byte_reader.h"
 #include "protocol/base/byte_writer.h"
 
 namespace lvt::broker {
@@ -35,13 +34,9 @@ Result<ChangeDefinitions> decode_proposal(ByteView bytes) {
     if (!in.ok() || format != kProposalFormat || out.require > ChangeDefinitions::Require::present)
         return Error{
             ErrorKind::unsupported, fmt::format("metadata proposal of version {}", format)};
-    while (!in.done()) {
-        const ByteView command = in.long_string();
-        if (!in.ok()) return Error{ErrorKind::corrupt, "metadata proposal cut off"};
-        auto decoded = decode_metadata(command);
-        if (decoded.has_error()) return std::move(decoded).error();
-        out.commands.push_back(std::move(*decoded));
-    }
+    auto commands = read_commands(in, "metadata proposal");
+    if (commands.has_error()) return std::move(commands).error();
+    out.commands = std::move(*commands);
     return out;
 }
 

@@ -1,7 +1,6 @@
 // A cluster's topology as a whole: what a node gives to one that is too far behind for the group's log, and what becomes of what that
 // one had.
 #include "broker/core/core_state.h"
-#include "protocol/base/byte_reader.h"
 #include "protocol/base/byte_writer.h"
 
 #include <set>
@@ -96,20 +95,18 @@ Result<void> CoreState::on_installed(std::uint64_t index, ByteView state, Time n
     const std::uint8_t format = in.u8();
     if (!in.ok() || format != kStateFormat)
         return Error{ErrorKind::unsupported, fmt::format("cluster state of version {}", format)};
+    auto commands = read_commands(in, "cluster state");
+    if (commands.has_error()) return std::move(commands).error();
     ChangeDefinitions wanted;
     std::set<Bytes> keys;
     std::vector<NoteApplied> marks;
-    while (!in.done()) {
-        const ByteView bytes = in.long_string();
-        if (!in.ok()) return Error{ErrorKind::corrupt, "cluster state cut off"};
-        auto command = decode_metadata(bytes);
-        if (command.has_error()) return std::move(command).error();
-        if (const auto* const mark = std::get_if<NoteApplied>(&*command)) {
+    for (MetadataCommand& command : *commands) {
+        if (const auto* const mark = std::get_if<NoteApplied>(&command)) {
             marks.push_back(*mark);
             continue;
         }
-        if (Bytes key = std::visit(KeyOf{}, *command); !key.empty()) keys.insert(std::move(key));
-        wanted.commands.push_back(std::move(*command));
+        if (Bytes key = std::visit(KeyOf{}, command); !key.empty()) keys.insert(std::move(key));
+        wanted.commands.push_back(std::move(command));
     }
     ChangeDefinitions gone;
     std::vector<MetadataCommand> had = topology_.cluster_commands();

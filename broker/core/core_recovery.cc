@@ -26,13 +26,9 @@ Result<void> CoreState::on_snapshot(storage::StateSnapshot snapshot) {
     }
     commits_.set_metadata_version(in.u64());
     topology_.reserve_queue_uids(storage::QueueUid(in.u64()));
-    while (!in.done()) {
-        const ByteView bytes = in.long_string();
-        if (!in.ok()) return Error{ErrorKind::corrupt, "metadata cut off"};
-        const auto command = decode_metadata(bytes);
-        if (command.has_error()) return command.error();
-        LVT_TRY(topology_.apply(*command));
-    }
+    const auto commands = read_commands(in, "metadata");
+    if (commands.has_error()) return commands.error();
+    for (const MetadataCommand& command : *commands) LVT_TRY(topology_.apply(command));
     snapshot_as_of_ = snapshot.as_of;
     for (storage::QueueState& state : snapshot.queues) {
         Queue* const queue = topology_.find_queue(state.queue);

@@ -1,6 +1,5 @@
 #include "broker/core/metadata_command.h"
 
-#include "protocol/base/byte_reader.h"
 #include "protocol/base/byte_writer.h"
 
 #include <fmt/format.h>
@@ -167,6 +166,18 @@ Result<MetadataCommand> decode_metadata(ByteView bytes) {
             ErrorKind::unsupported, fmt::format("metadata command of version {}", version)};
     }
     return decode_as(std::size_t{type} - 1, version, in);
+}
+
+Result<std::vector<MetadataCommand>> read_commands(ByteReader& in, std::string_view what) {
+    std::vector<MetadataCommand> out;
+    while (!in.done()) {
+        const ByteView bytes = in.long_string();
+        if (!in.ok()) return Error{ErrorKind::corrupt, fmt::format("{} cut off", what)};
+        auto command = decode_metadata(bytes);
+        if (command.has_error()) return std::move(command).error();
+        out.push_back(std::move(*command));
+    }
+    return out;
 }
 
 }  // namespace lvt::broker

@@ -6,6 +6,7 @@
 
 #include "cluster/raft/types.h"
 #include "protocol/amqp/table.h"
+#include "protocol/base/byte_reader.h"
 #include "protocol/base/result.h"
 #include "storage/types.h"
 
@@ -178,5 +179,7 @@ using MetadataCommand = std::variant<
 Bytes encode_metadata(const MetadataCommand& command);
 /// corrupt or unsupported where the bytes make no sense.
 Result<MetadataCommand> decode_metadata(ByteView bytes);
+/// All that is left in `in`, each with a u32 size before it. As decode_metadata(); "`what` cut off" where the last one is not whole.
+Result<std::vector<MetadataCommand>> read_commands(ByteReader& in, std::string_view what);
 
 }  // namespace lvt::broker

@@ -205,12 +205,13 @@ json::object absent_node_json(const MemberFacts& member) {
         {"partitions", json::array()}};
 }
 
-/// Another node's: what it counts itself is not known here.
-json::object distant_node_json(const MemberFacts& member, const ToldFacts& facts) {
+/// What every node tells of itself.
+json::object told_node_json(
+    const std::string& name, const ToldFacts& facts, std::uint64_t sockets_used) {
     json::array contexts;
-    add_contexts(contexts, member.name, facts, false);
+    add_contexts(contexts, name, facts, false);
     json::object out{
-        {"name", member.name},
+        {"name", name},
         {"type", "disc"},
         {"running", facts.accepts_clients},
         {"partitions", json::array()},
@@ -234,7 +235,7 @@ json::object distant_node_json(const MemberFacts& member, const ToldFacts& facts
         {"mem_calculation_strategy", "rss"}};
     put(out, "mem_used", facts.memory_bytes);
     put(out, "fd_used", std::max<std::uint64_t>(1, facts.files_open));
-    put(out, "sockets_used", 1);
+    put(out, "sockets_used", sockets_used);
     put(out, "proc_used", kProcesses);
     put(out, "disk_free", facts.disk_free_bytes);
     put_foreign_counts(out);
@@ -243,48 +244,21 @@ json::object distant_node_json(const MemberFacts& member, const ToldFacts& facts
 
 json::object node_json(const Call& call) {
     const ApiOptions& options = call.api.options;
-    const NodeFacts facts = call.api.node_facts();
-    json::array contexts;
-    add_contexts(contexts, options.node_name, facts, false);
+    const ToldFacts facts{call.api.node_facts(), options.product, options.version};
     json::object all;
     put_broker_stats(all, call.api.core, StatsView::of(call.query, call.api.clock.now()));
     const json::value& connections = all.at("object_totals").at("connections");
-    json::object out{
-        {"name", options.node_name},
-        {"type", "disc"},
-        {"running", facts.accepts_clients},
-        {"partitions", json::array()},
-        {"os_pid", std::to_string(facts.pid)},
-        {"fd_total", facts.files_max},
-        {"sockets_total", facts.files_max},
-        {"mem_limit", facts.memory_limit_bytes},
-        {"mem_alarm", facts.memory_alarm},
-        {"disk_free_limit", facts.disk_free_limit_bytes},
-        {"disk_free_alarm", facts.disk_alarm},
-        {"proc_total", kProcessesMax},
-        {"rates_mode", "basic"},
-        {"uptime", facts.uptime_ms},
-        {"run_queue", 0},
-        {"processors", facts.processors},
-        {"exchange_types", exchange_types()},
-        {"auth_mechanisms",
-         json::array{enabled("PLAIN", "SASL PLAIN"), enabled("AMQPLAIN", "AMQPLAIN")}},
-        {"applications",
-         json::array{json::object{
-             {"name", "rabbit"}, {"description", options.product}, {"version", options.version}}}},
-        {"contexts", std::move(contexts)},
-        {"log_files", json::array{"<stderr>"}},
-        {"db_dir", options.data_dir},
-        {"config_files", texts(options.config_files)},
-        {"net_ticktime", 60},
-        {"enabled_plugins", json::array{"rabbitmq_management"}},
-        {"mem_calculation_strategy", "rss"}};
-    put(out, "mem_used", facts.memory_bytes);
-    put(out, "fd_used", std::max<std::uint64_t>(1, facts.files_open));
-    put(out, "sockets_used", std::max<std::uint64_t>(1, connections.to_number<std::uint64_t>()));
-    put(out, "proc_used", kProcesses);
-    put(out, "disk_free", facts.disk_free_bytes);
-    put_foreign_counts(out);
+    json::object out = told_node_json(
+        options.node_name,
+        facts,
+        std::max<std::uint64_t>(1, connections.to_number<std::uint64_t>()));
+    out["exchange_types"] = exchange_types();
+    out["auth_mechanisms"] =
+        json::array{enabled("PLAIN", "SASL PLAIN"), enabled("AMQPLAIN", "AMQPLAIN")};
+    out["log_files"] = json::array{"<stderr>"};
+    out["db_dir"] = options.data_dir;
+    out["config_files"] = texts(options.config_files);
+    out["net_ticktime"] = 60;
     for (auto& [name, value] : all.at("churn_rates").as_object()) out[name] = std::move(value);
     if (call.query.flag("memory")) out["memory"] = memory_json(facts);
     return out;
@@ -293,7 +267,8 @@ json::object node_json(const Call& call) {
 json::object member_json(const Call& call, const MemberFacts& member) {
     if (member.itself) return node_json(call);
     if (!member.running || !member.facts) return absent_node_json(member);
-    return distant_node_json(member, *member.facts);
+    // What it counts itself is not known here.
+    return told_node_json(member.name, *member.facts, 1);
 }
 
 void list_nodes(const CallPtr& call) {
