@@ -277,8 +277,9 @@ void ClusterServer::Node::on_frame(std::uint64_t link, cluster::LinkFrame frame)
     }
     if (frame.type == cluster::FrameType::formation) {
         const auto message = cluster::decode_formation(frame.payload);
+        const auto [host, port] = transport_->dialled(link);
         if (message.has_value())
-            formation_->receive(now_ms(), link, *message);
+            formation_->receive(now_ms(), {link, host, port}, *message);
         else
             log_.log(LogLevel::warning, "cluster: {}", message.error().message);
     } else if (membership_ && frame.type == cluster::FrameType::proposal) {

@@ -225,6 +225,11 @@ void PeerTransport::reply(std::uint64_t link, FrameType type, Bytes payload) {
     if (found != links_.end()) found->second->send(type, payload);
 }
 
+PeerTransport::Address PeerTransport::dialled(std::uint64_t link) const {
+    const auto found = links_.find(link);
+    return found == links_.end() ? Address() : found->second->address;
+}
+
 void PeerTransport::write(std::uint64_t link, FrameType type, ByteView payload) {
     const auto found = links_.find(link);
     if (found == links_.end()) return;

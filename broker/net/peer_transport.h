@@ -40,6 +40,8 @@ public:
         std::function<void(std::uint64_t link)> on_closed;
     };
 
+    using Address = std::pair<std::string, std::uint16_t>;
+
     PeerTransport(
         Options options, Hooks hooks, EventLoop& loop, const Clock& clock, Random& random,
         LogSink& log);
@@ -51,6 +53,8 @@ public:
     void adopt(int fd);
     void send(const std::string& host, std::uint16_t port, cluster::FrameType type, Bytes payload);
     void reply(std::uint64_t link, cluster::FrameType type, Bytes payload);
+    /// What send() has dialled for this link; an empty host: nothing.
+    Address dialled(std::uint64_t link) const;
     /// Dials a connection that nothing else uses. on_closed() follows where it cannot be made.
     std::uint64_t open(const std::string& host, std::uint16_t port);
     /// As reply(), but nothing is dropped while the link stands.
@@ -62,7 +66,6 @@ public:
 private:
     struct Connection;
     struct Route;
-    using Address = std::pair<std::string, std::uint16_t>;
 
     void dial(const Address& address, Route& route);
     void connect_to(const Address& address, Route& route);

@@ -126,16 +126,18 @@ void Formation::list_failed(std::uint64_t now_ms, const discovery::DiscoveryErro
     tick(now_ms);
 }
 
-void Formation::receive(std::uint64_t now_ms, std::uint64_t link, const FormationMessage& message) {
+void Formation::receive(std::uint64_t now_ms, const Place& from, const FormationMessage& message) {
     now_ms_ = now_ms;
     if (state_.removed) return;
+    const auto* const greeting = std::get_if<Hello>(&message.body);
+    if (greeting && greeting->answer && !from.host.empty())
+        answered_at_[{from.host, from.port}] = {message.from.id, now_ms};
     // Itself, at an address that it did not know for its own.
-    if (message.from.id == state_.id && link != 0) {
-        if (const auto* const body = std::get_if<Hello>(&message.body); body && !body->answer)
-            reply(link, hello(true));
+    if (message.from.id == state_.id && from.link != 0) {
+        if (greeting && !greeting->answer) reply(from.link, hello(true));
         return;
     }
-    std::visit([&](const auto& body) { on(now_ms, link, message.from, body); }, message.body);
+    std::visit([&](const auto& body) { on(now_ms, from.link, message.from, body); }, message.body);
     tick(now_ms);
 }
 
@@ -160,7 +162,7 @@ void Formation::persisted(std::uint64_t now_ms, std::uint64_t ticket) {
         if (one.link != 0)
             output_.messages.emplace_back(Place{one.link, {}, 0}, one.message);
         else
-            receive(now_ms, 0, one.message);
+            receive(now_ms, {}, one.message);
     }
     tick(now_ms);
 }
@@ -258,7 +260,6 @@ void Formation::on(std::uint64_t now_ms, std::uint64_t link, const Peer& from, c
         if (!known) next_hello_ms_ = now_ms;
     } else {
         seen.answered_ms = now_ms;
-        answered_at_[{from.host, from.port}] = {from.id, now_ms};
         if (!known)
             log(LogLevel::info,
                 fmt::format(
@@ -271,6 +272,10 @@ void Formation::on(std::uint64_t now_ms, std::uint64_t link, const Peer& from, c
     }
     if (seen_.size() > kSeenMax)
         std::erase_if(seen_, [&](const auto& one) { return !fresh(one.second); });
+    if (answered_at_.size() > kSeenMax)
+        std::erase_if(answered_at_, [&](const auto& one) {
+            return one.second.second + member_window_ms() < now_ms;
+        });
 }
 
 /// What a blank node does next.

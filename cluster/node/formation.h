@@ -40,7 +40,7 @@ struct FormationOptions {
     std::uint64_t attempt_ms = 2000;
 };
 
-/// Back on the link where a message came from, else dialled.
+/// To: back on the link where a message came from, else dialled. From: the link, and what this node dialled for it, nothing where the other one dialled.
 struct Place {
     std::uint64_t link = 0;
     std::string host;
@@ -92,8 +92,8 @@ public:
     void tick(std::uint64_t now_ms);
     void listed(std::uint64_t now_ms, const discovery::PeerList& list);
     void list_failed(std::uint64_t now_ms, const discovery::DiscoveryError& error);
-    /// `link` is not 0.
-    void receive(std::uint64_t now_ms, std::uint64_t link, const FormationMessage& message);
+    /// The link is not 0.
+    void receive(std::uint64_t now_ms, const Place& from, const FormationMessage& message);
     void persisted(std::uint64_t now_ms, std::uint64_t ticket);
 
     // Of a member.
@@ -204,6 +204,10 @@ private:
     std::size_t candidates() const;
     std::vector<Address> addresses() const;
     Address address_of(const discovery::Candidate& candidate) const;
+    /// Whatever address it tells itself, which behind NAT or under a second name is another one.
+    std::optional<NodeId> who_answers(const Address& address, std::uint64_t window_ms) const;
+    /// By the id, name or address that it tells.
+    bool names_self(const discovery::Candidate& candidate) const;
     bool fresh(const Seen& seen) const;
     std::uint64_t member_window_ms() const;
     /// Blank nodes that would agree, this one among them; ascending.
@@ -242,7 +246,7 @@ private:
 
     // Others.
     std::map<NodeId, Seen> seen_;
-    /// Who answered there, this node itself among them.
+    /// Who answered where it was dialled, this node itself among them, and when.
     std::map<Address, std::pair<NodeId, std::uint64_t>> answered_at_;
     std::uint64_t next_hello_ms_ = 0;
     std::uint64_t next_join_ms_ = 0;

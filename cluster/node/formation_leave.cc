@@ -85,7 +85,6 @@ Bytes Formation::facts_of(NodeId id) const {
 
 std::optional<NodeId> Formation::member_at(const discovery::Candidate& candidate) const {
     if (is_self(candidate)) return state_.id;
-    const Address address = address_of(candidate);
     if (!candidate.id.empty()) {
         std::uint64_t id = 0;
         const char* const end = candidate.id.data() + candidate.id.size();
@@ -94,10 +93,7 @@ std::optional<NodeId> Formation::member_at(const discovery::Candidate& candidate
         return NodeId{id};
     }
     // Names and addresses pass from one node to another: only who has answered there lately is known for it.
-    const auto answered = answered_at_.find(address);
-    if (answered == answered_at_.end() || answered->second.second + member_window_ms() < now_ms_)
-        return std::nullopt;
-    return answered->second.first;
+    return who_answers(address_of(candidate), member_window_ms());
 }
 
 std::pair<std::string, std::uint16_t> Formation::dialled_at(

@@ -30,28 +30,35 @@ Formation::Address Formation::address_of(const discovery::Candidate& candidate) 
     return {candidate.host, candidate.port ? candidate.port : options_.default_port};
 }
 
-bool Formation::is_self(const discovery::Candidate& candidate) const {
+std::optional<NodeId> Formation::who_answers(
+    const Address& address, std::uint64_t window_ms) const {
+    const auto answered = answered_at_.find(address);
+    if (answered == answered_at_.end() || answered->second.second + window_ms < now_ms_)
+        return std::nullopt;
+    return answered->second.first;
+}
+
+bool Formation::names_self(const discovery::Candidate& candidate) const {
     if (!candidate.id.empty()) return candidate.id == to_text(state_.id);
     const Peer& self = options_.self;
-    const Address address = address_of(candidate);
-    if (address == Address{self.host, self.port}) return true;
-    if (!candidate.name.empty() && candidate.name == self.name &&
-        (candidate.port == 0 || candidate.port == self.port))
-        return true;
-    const auto answered = answered_at_.find(address);
-    return answered != answered_at_.end() && answered->second.first == state_.id;
+    if (address_of(candidate) == Address{self.host, self.port}) return true;
+    return !candidate.name.empty() && candidate.name == self.name &&
+           (candidate.port == 0 || candidate.port == self.port);
+}
+
+bool Formation::is_self(const discovery::Candidate& candidate) const {
+    return names_self(candidate) ||
+           who_answers(address_of(candidate), member_window_ms()) == state_.id;
 }
 
 /// Nodes that there may be: this one, and each address where none of those counted answers.
 std::size_t Formation::candidates() const {
-    std::set<NodeId> known;
+    std::set<NodeId> known = {state_.id};
     std::size_t count = 1;
     for (const discovery::Candidate& one : list_->candidates) {
-        if (is_self(one)) continue;
-        const auto answered = answered_at_.find(address_of(one));
-        const bool sure = answered != answered_at_.end() &&
-                          answered->second.second + options_.fresh_ms >= now_ms_;
-        if (!sure || known.insert(answered->second.first).second) ++count;
+        if (names_self(one)) continue;
+        const auto answered = who_answers(address_of(one), options_.fresh_ms);
+        if (!answered || known.insert(*answered).second) ++count;
     }
     return count;
 }
@@ -85,7 +92,7 @@ std::vector<Formation::Address> Formation::addresses() const {
     if (join_at_) out.insert(*join_at_);
     if (list_)
         for (const discovery::Candidate& one : list_->candidates)
-            if (!is_self(one)) out.insert(address_of(one));
+            if (!names_self(one)) out.insert(address_of(one));
     for (const Peer& peer : state_.book)
         if (peer.id != state_.id) out.insert({peer.host, peer.port});
     // Whoever asked is there too, until it is silent.
@@ -109,10 +116,8 @@ std::vector<NodeId> Formation::agreeable(const Terms& own) const {
 std::optional<NodeId> Formation::ordained() const {
     if (!list_ || !list_->seed || *list_->seed >= list_->candidates.size()) return std::nullopt;
     const discovery::Candidate& seed = list_->candidates[*list_->seed];
-    if (is_self(seed)) return state_.id;
-    const auto answered = answered_at_.find(address_of(seed));
-    if (answered == answered_at_.end()) return std::nullopt;
-    return answered->second.first;
+    if (names_self(seed)) return state_.id;
+    return who_answers(address_of(seed), options_.fresh_ms);
 }
 
 std::string Formation::obstacle(const Terms& own) const {

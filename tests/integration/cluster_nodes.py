@@ -34,6 +34,7 @@ class Node:
         self.directory.mkdir()
         self.name = name
         self.port = port
+        self.advertised = None
         self.broker = None
 
     @property
@@ -96,6 +97,8 @@ class Cluster:
     def settings(self, node, secret=SECRET, cluster_name=None):
         out = [f"cluster.listener=127.0.0.1:{node.port}", f"cluster.secret={secret}",
                "log.console.level=debug", *self.discovery]
+        if node.advertised:
+            out.append(f"cluster.advertise={node.advertised}")
         if self.hint:
             out.append(f"cluster_formation.target_cluster_size_hint={self.hint}")
         if cluster_name:

@@ -69,6 +69,17 @@ class FormationTest(unittest.TestCase):
         cluster.start(cluster.nodes[2:])
         cluster.await_members(3)
 
+    def test_nodes_that_are_listed_by_another_address_than_they_tell_count_once(self):
+        cluster = self.cluster(3)
+        for node in cluster.nodes:
+            node.advertised = f"localhost:{node.port}"
+        cluster.start()
+        cluster.await_members(3)
+        logs = "".join(node.log() for node in cluster.nodes)
+        self.assertIn("proposing a cluster of 3 nodes", logs)
+        for node in cluster.nodes:
+            self.assertIn(f"dialled at {node.advertised}", logs)
+
     def test_nodes_that_etcd_names_are_one_cluster(self):
         client, peer = PortHolder(), PortHolder()
         url = f"http://127.0.0.1:{client.number}"

@@ -11,14 +11,35 @@ namespace lvt::cluster {
 namespace {
 
 constexpr std::uint16_t kPort = 1000;
+/// Where the same nodes are reached too; none tells of it.
+constexpr std::uint16_t kAliasPort = 2000;
 constexpr std::uint16_t kDeadPort = 9000;
 constexpr std::uint64_t kCalmMs = 120'000;
+
+/// A connection, as one end sees it; its number says all of that.
+struct Link {
+    unsigned other = 0;
+    std::uint16_t dialled = 0;
+    bool is_dialler = false;
+
+    std::uint64_t number() const {
+        return std::uint64_t{other + 1} << 17 | std::uint64_t{dialled} << 1 | (is_dialler ? 1 : 0);
+    }
+    static Link of(std::uint64_t number) {
+        return {
+            static_cast<unsigned>(number >> 17) - 1,
+            static_cast<std::uint16_t>(number >> 1),
+            number % 2 == 1};
+    }
+};
 
 }  // namespace
 
 struct FormationSimulation::Node {
     unsigned index = 0;
     std::uint16_t port = 0;
+    /// What lists say of it: its address, another one, or both.
+    std::vector<std::uint16_t> listed;
     std::uint32_t size_hint = 0;
     discovery::PeerList list;
     /// On the disk.
@@ -45,6 +66,9 @@ FormationSimulation::FormationSimulation(FormationSimulationOptions options)
         node->port = static_cast<std::uint16_t>(kPort + i);
         node->disk.id = NodeId{random_.next() | 1};
         node->size_hint = size_hint();
+        const auto alias = static_cast<std::uint16_t>(kAliasPort + i);
+        if (chance(80)) node->listed.push_back(node->port);
+        if (node->listed.empty() || chance(20)) node->listed.push_back(alias);
         nodes_.push_back(std::move(node));
     }
     for (auto& node : nodes_) node->list = list_of(*node);
@@ -87,7 +111,8 @@ discovery::PeerList FormationSimulation::list_of(const Node& node) {
     for (const auto& other : nodes_) {
         const bool shown =
             whole || other->index == common_ || (other->index == node.index) || chance(50);
-        if (shown && !(options_.world == World::sizes_differ && chance(30))) add(other->port);
+        if (shown && !(options_.world == World::sizes_differ && chance(30)))
+            for (const std::uint16_t port : other->listed) add(port);
     }
     if (!well_formed())
         for (std::uint64_t i = below(3); i > 0; --i)
@@ -204,9 +229,12 @@ void FormationSimulation::write(Node& node, Bytes record, std::uint64_t ticket) 
 
 void FormationSimulation::deliver(Node& from, const Place& to, const FormationMessage& message) {
     ++counts_.messages;
-    // A link is the number of its other end, and ends with that one's life.
-    const std::uint16_t port =
-        to.link != 0 ? static_cast<std::uint16_t>(kPort + to.link - 1) : to.port;
+    const Link out = Link::of(to.link);
+    Node* const node = to.link != 0 ? nodes_[out.other].get() : at_port(to.port);
+    if (!node) return;
+    const Link in{
+        from.index, to.link != 0 ? out.dialled : to.port, to.link != 0 && !out.is_dialler};
+    const Place place{in.number(), in.is_dialler ? "host" : "", in.dialled};
     const unsigned copies = chaos_ && chance(10) ? 2 : 1;
     for (unsigned i = 0; i < copies; ++i) {
         if (chaos_ && chance(loss_percent_)) {
@@ -214,22 +242,24 @@ void FormationSimulation::deliver(Node& from, const Place& to, const FormationMe
             continue;
         }
         const std::uint64_t delay = 1 + below(!chaos_ ? 5 : chance(10) ? 3000 : 50);
-        at(now_ms_ + delay, [this, port, index = from.index, bytes = encode_formation(message)] {
-            arrive(port, index, decode_formation(bytes).value());
+        at(now_ms_ + delay, [this, node, place, bytes = encode_formation(message)] {
+            arrive(*node, place, decode_formation(bytes).value());
         });
     }
 }
 
-void FormationSimulation::arrive(
-    std::uint16_t port, unsigned from, const FormationMessage& message) {
-    if (port < kPort || port >= kPort + nodes_.size()) return;
-    Node& node = *nodes_[port - kPort];
+FormationSimulation::Node* FormationSimulation::at_port(std::uint16_t port) {
+    const auto index = static_cast<std::size_t>(port - (port < kAliasPort ? kPort : kAliasPort));
+    return index < nodes_.size() ? nodes_[index].get() : nullptr;
+}
+
+void FormationSimulation::arrive(Node& node, const Place& from, const FormationMessage& message) {
     if (!node.formation) return;
-    if (nodes_[from]->side != node.side) {
+    if (nodes_[Link::of(from.link).other]->side != node.side) {
         ++counts_.lost;
         return;
     }
-    node.formation->receive(now_ms_, from + 1, message);
+    node.formation->receive(now_ms_, from, message);
     serve(node);
 }
 

@@ -1,5 +1,6 @@
 // Many nodes that form a cluster, in one thread, from one seed: messages get lost, doubled and late, the network is cut, nodes crash while what
-// they promised is on its way to the disk, discovery fails and shows different things to different nodes.
+// they promised is on its way to the disk, discovery fails and shows different things to different nodes,
+// and some of them by another address than they tell.
 #pragma once
 
 #include "cluster/node/formation.h"
@@ -77,7 +78,8 @@ private:
     void list(Node& node);
     void write(Node& node, Bytes record, std::uint64_t ticket);
     void deliver(Node& from, const Place& to, const FormationMessage& message);
-    void arrive(std::uint16_t port, unsigned from, const FormationMessage& message);
+    void arrive(Node& node, const Place& from, const FormationMessage& message);
+    Node* at_port(std::uint16_t port);
     void settle(Node& node);
     void tell_members();
     void trouble();

@@ -1,100 +1,14 @@
-#include "cluster/node/formation.h"
+#include "tests/cluster/node/hand.h"
 
 #include <gtest/gtest.h>
-
-#include <algorithm>
 
 namespace lvt::cluster {
 namespace {
 
-constexpr std::uint16_t kPort = 25672;
-
-/// One node, and what a test lets it see.
-class Hand {
-public:
-    explicit Hand(std::uint64_t id, FormationOptions options = {}, NodeState state = {})
-        : random_(id), formation_(with_self(id, options), with_id(id, state), random_) {
-        formation_.start(now);
-        collect();
-    }
-
-    static Peer peer(std::uint64_t id) {
-        return {NodeId{id}, "rabbit@" + std::to_string(id), "h" + std::to_string(id), kPort, 1};
-    }
-    static discovery::PeerList list(std::initializer_list<std::uint64_t> ids) {
-        discovery::PeerList out;
-        for (const std::uint64_t id : ids)
-            out.candidates.push_back({"", "", "h" + std::to_string(id), 0});
-        return out;
-    }
-
-    void listed(std::initializer_list<std::uint64_t> ids) {
-        formation_.listed(now, list(ids));
-        collect();
-    }
-    void fails(const discovery::DiscoveryError& error) {
-        formation_.list_failed(now, error);
-        collect();
-    }
-    void hears(std::uint64_t from, decltype(FormationMessage::body) body) {
-        formation_.receive(now, from, {peer(from), std::move(body)});
-        collect();
-    }
-    void waits(std::uint64_t ms) {
-        for (const std::uint64_t end = now + ms; now < end;) {
-            now += 50;
-            formation_.tick(now);
-            collect();
-        }
-    }
-    /// Everything that was written is durable.
-    void synced() {
-        formation_.persisted(now, ticket);
-        collect();
-    }
-    template <class Body>
-    std::vector<Body> said() {
-        std::vector<Body> out;
-        for (const auto& [to, message] : all.messages)
-            if (const auto* const body = std::get_if<Body>(&message.body)) out.push_back(*body);
-        all.messages.clear();
-        return out;
-    }
-    bool logged(std::string_view part) const {
-        return std::ranges::any_of(
-            all.log, [&](const auto& line) { return line.second.find(part) != std::string::npos; });
-    }
-    const NodeState& state() const { return formation_.state(); }
-
-    std::uint64_t now = 1000;
-    std::uint64_t ticket = 0;
-    FormationOutput all;
-
-private:
-    static FormationOptions with_self(std::uint64_t id, FormationOptions options) {
-        options.self = peer(id);
-        return options;
-    }
-    static NodeState with_id(std::uint64_t id, NodeState state) {
-        state.id = NodeId{id};
-        return state;
-    }
-    void collect() {
-        FormationOutput out = formation_.take();
-        if (!out.record.empty()) ticket = out.ticket;
-        for (auto& one : out.messages) all.messages.push_back(std::move(one));
-        for (auto& one : out.log) all.log.push_back(std::move(one));
-        for (auto& one : out.joins) all.joins.push_back(std::move(one));
-        all.list |= out.list;
-        all.settled |= out.settled;
-        if (out.give_up) all.give_up = out.give_up;
-    }
-
-    SeededRandom random_;
-    Formation formation_;
-};
-
-Terms of_three(Hand& node) { return node.said<Hello>().back().terms; }
+Terms terms_of(Hand& node) {
+    node.waits(250);
+    return node.said<Hello>().back().terms;
+}
 
 FormationOptions expecting(std::uint32_t size) {
     FormationOptions out;
@@ -109,7 +23,7 @@ TEST(Formation, AsksDiscoveryAtOnce) {
 
 TEST(Formation, TheOnlyCandidateFoundsAloneOnceItsVoteIsDurable) {
     Hand node(1);
-    node.listed({1});
+    node.listed({"h1"});
     for (int i = 0; i < 5 && !node.all.settled; ++i) {
         EXPECT_FALSE(node.all.settled);
         node.synced();
@@ -121,7 +35,7 @@ TEST(Formation, TheOnlyCandidateFoundsAloneOnceItsVoteIsDurable) {
 
 TEST(Formation, WhereASizeIsExpectedNobodyFoundsAlone) {
     Hand node(1, expecting(3));
-    node.listed({1});
+    node.listed({"h1"});
     node.waits(60'000);
     node.synced();
     node.waits(1000);
@@ -151,8 +65,8 @@ TEST(Formation, AloneWhereThatIsAskedFor) {
 
 TEST(Formation, AVoterAnswersNothingBeforeItsPromiseIsDurable) {
     Hand node(2, expecting(3));
-    node.listed({1, 2, 3});
-    const Terms terms = of_three(node);
+    node.listed({"h1", "h2", "h3"});
+    const Terms terms = terms_of(node);
     node.hears(1, Prepare{{1, NodeId{1}}, terms});
     EXPECT_TRUE(node.said<Promise>().empty());
     node.synced();
@@ -165,8 +79,8 @@ TEST(Formation, AVoterAnswersNothingBeforeItsPromiseIsDurable) {
 
 TEST(Formation, AVoterAcceptsNoOtherSizeAndNoFewerVotes) {
     Hand node(2, expecting(3));
-    node.listed({1, 2, 3});
-    Terms terms = of_three(node);
+    node.listed({"h1", "h2", "h3"});
+    Terms terms = terms_of(node);
     terms.size = 5;
     node.hears(1, Prepare{{1, NodeId{1}}, terms});
     EXPECT_EQ(node.said<Refusal>().at(0).reason, RefusalReason::size);
@@ -179,18 +93,60 @@ TEST(Formation, AVoterAcceptsNoOtherSizeAndNoFewerVotes) {
 
 TEST(Formation, WithoutASizeEverybodyMustBeListedTheSame) {
     Hand node(2);
-    node.listed({1, 2, 3});
-    Terms terms = of_three(node);
+    node.listed({"h1", "h2", "h3"});
+    Terms terms = terms_of(node);
     EXPECT_EQ(terms.votes, 3u);
     terms.candidates ^= 1;
     node.hears(1, Prepare{{1, NodeId{1}}, terms});
     EXPECT_EQ(node.said<Refusal>().at(0).reason, RefusalReason::list);
 }
 
+TEST(Formation, WhoAnswersUnderTwoAddressesCountsOnce) {
+    Hand node(1);
+    node.listed({"h1", "h2", "nat2", "h3"});
+    EXPECT_EQ(terms_of(node).size, 4u);
+    Hello answer;
+    answer.answer = true;
+    node.hears_at("nat2", Hand::peer(2), answer);
+    EXPECT_EQ(terms_of(node).size, 4u);
+    node.hears_at("h2", Hand::peer(2), answer);
+    EXPECT_EQ(terms_of(node).size, 3u);
+    // Who is silent may be somebody else by now.
+    node.waits(4000);
+    EXPECT_EQ(terms_of(node).size, 4u);
+}
+
+TEST(Formation, WhoIsListedAtAnotherAddressThanItTellsIsNobodyElse) {
+    Hand node(1);
+    node.listed({"nat1", "nat2"});
+    EXPECT_EQ(terms_of(node).size, 3u);
+    Hello answer;
+    answer.answer = true;
+    node.hears_at("nat1", Hand::peer(1), answer);
+    node.hears_at("nat2", Hand::peer(2), answer);
+    EXPECT_EQ(terms_of(node).size, 2u);
+    EXPECT_TRUE(node->is_self({"", "", "nat1", 0}));
+    EXPECT_EQ(node->member_at({"", "", "nat2", 0}), NodeId{2});
+    // Its own second address is asked on, or it would be forgotten whose it is.
+    node.waits(250);
+    const auto hellos = node.said_to<Hello>();
+    EXPECT_TRUE(
+        std::ranges::any_of(hellos, [](const auto& one) { return one.first.host == "nat1"; }));
+}
+
+TEST(Formation, AnAnswerOnALinkOfTheOtherOneSaysNothingOfAddresses) {
+    Hand node(1);
+    node.listed({"h1", "h2"});
+    Hello answer;
+    answer.answer = true;
+    node.hears(2, answer);
+    EXPECT_EQ(node->member_at({"", "", "h2", 0}), std::nullopt);
+}
+
 TEST(Formation, AnOlderBallotIsRefusedAndANewerOneIsToldWhatWasAgreed) {
     Hand node(2, expecting(3));
-    node.listed({1, 2, 3});
-    const Terms terms = of_three(node);
+    node.listed({"h1", "h2", "h3"});
+    const Terms terms = terms_of(node);
     const Charter charter{ClusterId{9}, {Hand::peer(1), Hand::peer(2)}};
     node.hears(1, Accept{{4, NodeId{1}}, terms, charter});
     EXPECT_TRUE(node.said<Accepted>().empty());
@@ -209,15 +165,15 @@ TEST(Formation, AVoteIsKeptOverARestart) {
     state.vote.accepted = {4, NodeId{1}};
     state.vote.charter = Charter{ClusterId{9}, {Hand::peer(1), Hand::peer(2)}};
     Hand node(2, expecting(3), state);
-    node.listed({1, 2, 3});
-    const Terms terms = of_three(node);
+    node.listed({"h1", "h2", "h3"});
+    const Terms terms = terms_of(node);
     node.hears(1, Prepare{{2, NodeId{1}}, terms});
     EXPECT_EQ(node.said<Refusal>().at(0).promised, (Ballot{4, NodeId{1}}));
 }
 
 TEST(Formation, WhoFindsAClusterJoinsIt) {
     Hand node(4, expecting(3));
-    node.listed({1, 2, 3});
+    node.listed({"h1", "h2", "h3"});
     const Charter charter{ClusterId{9}, {Hand::peer(1), Hand::peer(2)}};
     node.hears(2, Hello{true, {}, charter, NodeId{1}, {Hand::peer(1), Hand::peer(2)}});
     EXPECT_EQ(node.said<Join>().at(0).cluster, ClusterId{9});
@@ -229,7 +185,7 @@ TEST(Formation, WhoFindsAClusterJoinsIt) {
 
 TEST(Formation, TwoClustersOfOneNameAreNeitherJoinedNorMerged) {
     Hand node(4, expecting(3));
-    node.listed({1, 2, 3});
+    node.listed({"h1", "h2", "h3"});
     node.hears(1, Hello{true, {}, Charter{ClusterId{8}, {Hand::peer(1)}}, {}, {}});
     (void)node.said<Join>();
     node.hears(2, Hello{true, {}, Charter{ClusterId{9}, {Hand::peer(2)}}, {}, {}});
@@ -252,7 +208,7 @@ TEST(Formation, AMemberIsFoundAtItsNewAddress) {
     state.id = NodeId{1};
     Formation formation(options, state, random);
     formation.start(1000);
-    formation.receive(1000, 2, message);
+    formation.receive(1000, {2, {}, 0}, message);
     EXPECT_EQ(formation.peer(NodeId{2})->port, 31000);
     EXPECT_TRUE(formation.take().book_changed);
 }
