@@ -94,6 +94,11 @@ class Cluster:
             for i, port in enumerate(self.ports)]
         self.ended = threading.Event()
 
+    def discover_by(self, service):
+        """Starts it (discovery_services.py)."""
+        service.start(self.nodes)
+        self.discovery = service.settings(None)
+
     def settings(self, node, secret=SECRET, cluster_name=None):
         out = [f"cluster.listener=127.0.0.1:{node.port}", f"cluster.secret={secret}",
                "log.console.level=debug", *self.discovery]

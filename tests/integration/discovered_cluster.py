@@ -6,10 +6,14 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
+import unittest
 from pathlib import Path
 
 import leveret_broker
+import node_network
+from discovery_services import SERVICES
 from leveret_broker import LEVERET
 
 # What has not happened by then does not happen; nothing is measured against it.
@@ -54,6 +58,12 @@ class Node:
                 command, stdout=log, stderr=log,
                 env={**clean, "RABBITMQ_NODENAME": self.service.node_name(self.number),
                      **self.service.environment(self)})
+
+    def end(self):
+        """As a crash does; what it has logged is put away."""
+        self.process.kill()
+        self.process.wait()
+        (self.directory / "log").unlink()
 
     def log(self):
         return (self.directory / "log").read_text(errors="replace")
@@ -123,3 +133,25 @@ class DiscoveredCluster:
             if node.process:
                 node.process.wait()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class DiscoveryCase(unittest.TestCase):
+    """With places for three nodes."""
+
+    network = None
+
+    def setUp(self):
+        # One for the process: it cannot be left.
+        DiscoveryCase.network = DiscoveryCase.network or node_network.make(3)
+
+    def cluster(self, mechanism, size=3, hint=None):
+        lack = SERVICES[mechanism].lacks(self.network)
+        if lack:
+            self.skipTest(lack)
+        scratch = tempfile.TemporaryDirectory(prefix="leveret-formation-")
+        self.addCleanup(scratch.cleanup)
+        out = DiscoveredCluster(Path(scratch.name) / "nodes", size,
+                                SERVICES[mechanism](self, self.network), hint or size)
+        out.directory.mkdir()
+        self.addCleanup(out.close)
+        return out

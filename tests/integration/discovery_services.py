@@ -14,6 +14,7 @@ import leveret_broker
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cluster" / "discovery"))
 from aws_double import Aws  # noqa: E402
 from consul_double import Consul  # noqa: E402
+from faults import FaultyNames, FaultyServer, NAME_OUTCOMES, OUTCOMES  # noqa: E402
 from kubernetes_double import Kubernetes  # noqa: E402
 from marathon_double import Marathon  # noqa: E402
 from probe import free_port, until  # noqa: E402
@@ -29,11 +30,15 @@ class Service:
     needs = None  # a program
     needs_namespaces = False
     peer_port = None  # that all nodes must have
+    # What stands before it where it is unwell, and what it can do.
+    faulty = FaultyServer
+    outcomes = OUTCOMES
 
     def __init__(self, case, network):
         self.case = case
         self.network = network
-        self.port = free_port()
+        # Where nodes ask, and where it listens.
+        self.port = self.own_port = free_port()
 
     @classmethod
     def lacks(cls, network):
@@ -46,6 +51,15 @@ class Service:
 
     def start(self, nodes):
         pass
+
+    def start_behind(self, fault, nodes):
+        """With something before it that has this fault; answers that."""
+        self.own_port = free_port()
+        self.start(nodes)
+        server = self.network.server
+        relay = self.faulty(self.case, server, self.port, (server, self.own_port))
+        relay.fault = fault
+        return relay
 
     def node_name(self, number):
         return f"rabbit@{self.network.host(number)}"
@@ -97,7 +111,7 @@ class Etcd(Service):
     def start(self, nodes):
         directory = tempfile.TemporaryDirectory(prefix="leveret-etcd-")
         self.case.addCleanup(directory.cleanup)
-        url = f"http://{self.network.server}:{self.port}"
+        url = f"http://{self.network.server}:{self.own_port}"
         peers = f"http://{self.network.server}:{free_port()}"
         self.process(["etcd", "--data-dir", directory.name, "--listen-client-urls", url,
                       "--advertise-client-urls", url, "--listen-peer-urls", peers,
@@ -123,6 +137,8 @@ class Dns(Service):
     mechanism = "dns"
     needs = "dnsmasq"
     peer_port = PEER_PORT
+    faulty = FaultyNames
+    outcomes = NAME_OUTCOMES
 
     def records(self, node):
         return [f"--host-record=mq.test,{node.host}",
@@ -132,7 +148,7 @@ class Dns(Service):
     def start(self, nodes):
         self.process(["dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts",
                       "--conf-file=/dev/null", f"--listen-address={self.network.server}",
-                      "--bind-interfaces", f"--port={self.port}", "--pid-file", "--user=",
+                      "--bind-interfaces", f"--port={self.own_port}", "--pid-file", "--user=",
                       "--local=/test/", "--local=/arpa/",
                       *(record for node in nodes for record in self.records(node))])
 
@@ -161,11 +177,11 @@ class DnsServices(Dns):
 
 
 class OfDouble(Service):
-    """`make()` makes the double at self.port."""
+    """`make()` makes the double at self.own_port."""
 
     def start(self, nodes):
         self.nodes = nodes
-        self.double = self.make(host=self.network.server, port=self.port)
+        self.double = self.make(host=self.network.server, port=self.own_port)
         self.fill(nodes)
 
     def make(self, **where):

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import leveret_broker
 from cluster_nodes import Cluster, Node, PortHolder, SECRET
+from discovery_services import Etcd
 from leveret_broker import needs_own_broker
+from node_network import Loopback
 
 
 @needs_own_broker
@@ -81,22 +83,8 @@ class FormationTest(unittest.TestCase):
             self.assertIn(f"dialled at {node.advertised}", logs)
 
     def test_nodes_that_etcd_names_are_one_cluster(self):
-        client, peer = PortHolder(), PortHolder()
-        url = f"http://127.0.0.1:{client.number}"
-        peers = f"http://127.0.0.1:{peer.number}"
-        # It takes no port that somebody holds.
-        client.socket.close()
-        peer.socket.close()
-        etcd = leveret_broker.spawn(
-            ["etcd", "--data-dir", str(self.directory / "etcd"), "--listen-client-urls", url,
-             "--advertise-client-urls", url, "--listen-peer-urls", peers,
-             "--initial-advertise-peer-urls", peers, "--initial-cluster", f"default={peers}"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.addCleanup(etcd.wait)
-        self.addCleanup(etcd.kill)
         cluster = self.cluster(3, hint=3)
-        cluster.discovery = ["cluster_formation.peer_discovery_backend=etcd",
-                             f"cluster_formation.etcd.endpoints.1=127.0.0.1:{client.number}"]
+        cluster.discover_by(Etcd(self, Loopback()))
         cluster.start()
         cluster.await_members(3)
 

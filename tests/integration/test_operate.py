@@ -6,8 +6,10 @@ import subprocess
 import pika
 
 import leveret_broker
-from cluster_nodes import Cluster, OperateCase, PortHolder, await_true
+from cluster_nodes import Cluster, OperateCase, await_true
+from discovery_services import Etcd
 from leveret_broker import LEVERET, needs_own_broker
+from node_network import Loopback
 
 
 @needs_own_broker
@@ -176,23 +178,10 @@ class OperateTest(OperateCase):
 @needs_own_broker
 class CleanupTest(OperateCase):
     def test_a_member_is_removed_when_etcd_lists_it_no_more(self):
-        client, peer = PortHolder(), PortHolder()
-        url, peers = (f"http://127.0.0.1:{one.number}" for one in (client, peer))
-        # It takes no port that somebody holds.
-        client.socket.close()
-        peer.socket.close()
-        etcd = leveret_broker.spawn(
-            ["etcd", "--data-dir", str(self.directory / "etcd"), "--listen-client-urls", url,
-             "--advertise-client-urls", url, "--listen-peer-urls", peers,
-             "--initial-advertise-peer-urls", peers, "--initial-cluster", f"default={peers}"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.addCleanup(etcd.wait)
-        self.addCleanup(etcd.kill)
         cluster = Cluster(self.directory, 3, 3)
         self.addCleanup(cluster.close)
-        cluster.discovery = ["cluster_formation.peer_discovery_backend=etcd",
-                             f"cluster_formation.etcd.endpoints.1=127.0.0.1:{client.number}",
-                             "cluster_formation.etcd.node_ttl=15",
+        cluster.discover_by(Etcd(self, Loopback()))
+        cluster.discovery += ["cluster_formation.etcd.node_ttl=15",
                              "cluster_formation.node_cleanup.interval=3",
                              "cluster_formation.node_cleanup.only_log_warning=false"]
         cluster.start()

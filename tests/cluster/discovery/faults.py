@@ -1,7 +1,12 @@
-"""An HTTP server that is unwell in every way that a discovery service may be, and what each way must come to."""
+"""Servers that are unwell in every way that a discovery service may be, and what each way must come to: one that speaks HTTP, one of names. Either may
+stand before a service that is well, which answers while there is no fault."""
 
+import itertools
+import os
+import select
 import socket
 import threading
+import time
 
 # How it is unwell -> the failure that a mechanism must report.
 OUTCOMES = {
@@ -22,12 +27,27 @@ OUTCOMES = {
 }
 
 
+# The same of a server of names.
+NAME_OUTCOMES = {
+    "SERVFAIL": "transient",
+    "REFUSED": "transient",
+    "garbage": "transient",
+    "silent": "transient",
+}
+SLOW_S = 0.3
+
+
 class FaultyServer:
-    def __init__(self, case, host="127.0.0.1"):
+    """`fault` may be changed at any time: one of OUTCOMES; or with `upstream`, the HOST, PORT of a service that is well, None: as that one; "slow"; or
+    "flapping": every other connection is refused with 500."""
+
+    def __init__(self, case, host="127.0.0.1", port=0, upstream=None):
         self.fault = "500"
         self.requests = []
+        self._upstream = upstream
+        self._connections = itertools.count()
         self._stopping = threading.Event()
-        self._listener = socket.create_server((host, 0))
+        self._listener = socket.create_server((host, port))
         self.address = "%s:%d" % (host, self._listener.getsockname()[1])
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -50,11 +70,27 @@ class FaultyServer:
     def _talk(self, connection):
         with connection:
             try:
+                fault = self.fault
+                if fault in (None, "slow") or (fault == "flapping" and
+                                               next(self._connections) % 2):
+                    return self._relay(connection, fault)
                 request = connection.recv(65536)
                 self.requests.append(request)
-                self._answer(connection, self.fault)
+                self._answer(connection, "500" if fault == "flapping" else fault)
             except OSError:
                 pass
+
+    def _relay(self, client, fault):
+        """Until either side ends it, or the fault is another one."""
+        with socket.create_connection(self._upstream) as service:
+            while self.fault == fault and not self._stopping.is_set():
+                for one in select.select([client, service], [], [], 0.05)[0]:
+                    data = one.recv(65536)
+                    if not data:
+                        return
+                    if fault == "slow":
+                        time.sleep(SLOW_S)
+                    (service if one is client else client).sendall(data)
 
     def _answer(self, connection, fault):
         def send(status, body, length=None, more=""):
@@ -83,3 +119,51 @@ class FaultyServer:
             send(302, "", more="Location: http://127.0.0.1:1/\r\n")
         else:
             send(fault, '{"message":"no"}')
+
+
+class FaultyNames:
+    """The same for names: one of NAME_OUTCOMES, None, "slow", "flapping"."""
+
+    def __init__(self, case, host="127.0.0.1", port=0, upstream=None):
+        self.fault = "SERVFAIL"
+        self._upstream = upstream
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind((host, port))
+        self.address = "%s:%d" % self._socket.getsockname()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+        case.addCleanup(self.close)
+
+    def close(self):
+        self._socket.sendto(b"", self._socket.getsockname())
+        self._thread.join()
+        self._socket.close()
+
+    def _serve(self):
+        for number in itertools.count():
+            question, client = self._socket.recvfrom(4096)
+            if not question:
+                return
+            fault = self.fault
+            if fault == "flapping":
+                fault = None if number % 2 else "SERVFAIL"
+            if fault in (None, "slow"):
+                threading.Thread(target=self._relay, args=(question, client, fault),
+                                 daemon=True).start()
+            elif fault == "garbage":
+                self._socket.sendto(question[:2] + b"\x81\x80" + os.urandom(40), client)
+            elif fault != "silent":
+                code = {"SERVFAIL": 2, "REFUSED": 5}[fault]
+                self._socket.sendto(
+                    question[:2] + bytes([0x81, 0x80 | code]) + question[4:], client)
+
+    def _relay(self, question, client, fault):
+        if fault == "slow":
+            time.sleep(SLOW_S)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as service:
+            service.settimeout(60)
+            try:
+                service.sendto(question, self._upstream)
+                self._socket.sendto(service.recv(4096), client)
+            except OSError:
+                pass  # the client asks again

@@ -2,10 +2,9 @@
 
 import shutil
 import signal
-import socket
-import threading
 import unittest
 
+from faults import FaultyNames, NAME_OUTCOMES
 from probe import Case, free_port, until
 
 
@@ -96,23 +95,15 @@ class TestDns(Case):
         patient.send("cancel")
         self.assert_fails(patient.answer(), "cancelled")
 
-    def test_nonsense_is_transient(self):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
-            server.bind(("127.0.0.1", 0))
-            self.port = server.getsockname()[1]
-
-            def talk():
-                while True:
-                    request, client = server.recvfrom(4096)
-                    if request == b"stop":
-                        return
-                    server.sendto(request[:2] + b"\x81\x80\xff\xff\xff\xffnonsense", client)
-
-            thread = threading.Thread(target=talk)
-            thread.start()
-            self.assert_fails(self.node("hostname=seed.test").ask("list"), "transient")
-            server.sendto(b"stop", server.getsockname())
-            thread.join()
+    def test_each_fault_has_its_outcome(self):
+        server = FaultyNames(self)
+        self.port = int(server.address.rsplit(":", 1)[1])
+        for name in ("hostname=seed.test", "srv=_amqp._tcp.test"):
+            node = self.node(name, "timeout=300")
+            for fault, outcome in NAME_OUTCOMES.items():
+                with self.subTest(name=name, fault=fault):
+                    server.fault = fault
+                    self.assert_fails(node.ask("list"), outcome)
 
     def test_settings_that_are_wrong(self):
         self.port = 1
