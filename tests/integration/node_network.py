@@ -36,6 +36,9 @@ class Loopback:
     def prefix(self, _):
         return []
 
+    def repair(self):
+        pass
+
 
 class Namespaces:
     """Nodes 0 to SIZE - 1 at 10.77.0.10 and on; `server` is where the test's own servers listen, the metadata service's address is there too."""
@@ -103,20 +106,27 @@ class Namespaces:
         """From all other nodes, in both directions; servers are still reached."""
         for other in range(self.size):
             if other != number:
-                run("ip", "-n", f"n{number}", "route", "add", "unreachable",
-                    f"{self.host(other)}/32")
-        self._walls.add(number)
+                self.cut(number, other)
 
     def let_in(self, number):
-        self._walls.discard(number)
-        for other in range(self.size):
-            if other != number:
-                run("ip", "-n", f"n{number}", "route", "delete", "unreachable",
-                    f"{self.host(other)}/32")
+        for wall in [one for one in self._walls if one[0] == number]:
+            self.mend(*wall)
+
+    def cut(self, number, other):
+        """Two of them from each other."""
+        self._route("add", number, other)
+        self._walls.add((number, other))
+
+    def mend(self, number, other):
+        self._walls.remove((number, other))
+        self._route("delete", number, other)
+
+    def _route(self, verb, number, other):
+        run("ip", "-n", f"n{number}", "route", verb, "unreachable", f"{self.host(other)}/32")
 
     def repair(self):
-        for number in list(self._walls):
-            self.let_in(number)
+        for wall in list(self._walls):
+            self.mend(*wall)
         for number in range(self.size):
             self.plug_cable(number)
 

@@ -298,7 +298,8 @@ class Reload(TlsCase):
         self.assertEqual(failures, [])
         self.assertEqual(self.published, self.consumed)
         self.assertGreater(min(self.consumed.values()), 20)
-        self.assertEqual(self.broker.log_text().count("certificates have changed"), 20)
+        # Who looks between the key's and the certificate's rename loads both, and sees the second one change once more.
+        self.assertGreaterEqual(self.broker.log_text().count("certificates have changed"), 20)
 
     def test_a_bad_file_keeps_the_old_certificate(self):
         before = self.serial()
