@@ -232,6 +232,11 @@ void RaftGroup::absorb_messages(const lvt_update& update) {
             }
             case LVT_APPEND_ENTRIES_RESULT:
                 message.body = AppendEntriesResult{LogIndex{from.commit}, LogIndex{from.index}};
+                // The engine leaves the index to chance here. Who leads in this term by now would take it for what is stored.
+                if (leader_is_stale_) {
+                    ++guarded_.stale_leaders;
+                    message.body = AppendEntriesResult{};
+                }
                 break;
             case LVT_REQUEST_VOTE:
                 message.body = RequestVote{
@@ -243,6 +248,12 @@ void RaftGroup::absorb_messages(const lvt_update& update) {
                 break;
             case LVT_REQUEST_VOTE_RESULT:
                 message.body = RequestVoteResult{from.flag, from.pre_vote};
+                // The engine echoes the term that was asked for. Who has the longest log and an earlier term would never be elected, nor
+                // let another one be.
+                if (from.pre_vote && !from.flag && message.term < log_.term()) {
+                    ++guarded_.terms_told;
+                    message.term = log_.term();
+                }
                 break;
             case LVT_INSTALL_SNAPSHOT:
                 ASSERT(log_.snapshot_index().value() == from.index);

@@ -75,6 +75,8 @@ public:
         std::uint64_t commit_regressions = 0;  // a message that ends before what is committed
         std::uint64_t stale_rejections = 0;    // of what had been accepted later
         std::uint64_t barriers = 0;            // a leader without a word of its own
+        std::uint64_t stale_leaders = 0;       // an answer to a leader of an earlier term
+        std::uint64_t terms_told = 0;          // a pre-vote from an earlier term
     };
 
     RaftGroup(Options options, LogStore log);
@@ -186,6 +188,8 @@ private:
     Term told_term_;
     /// As the engine wrote them into its last entries.
     EngineWords append_words_;
+    /// While what a leader of an earlier term sent is taken in: the engine's answer has a term and nothing else.
+    bool leader_is_stale_ = false;
     Term leader_term_;
     NodeId leader_;
 

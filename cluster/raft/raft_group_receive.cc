@@ -52,6 +52,7 @@ void RaftGroup::receive(std::uint64_t now_ms, Message message) {
                              std::holds_alternative<InstallSnapshot>(message.body);
     // Before the step: the engine does not look.
     if (from_leader && message.term >= log_.term()) note_leader(message.term, message.from);
+    leader_is_stale_ = from_leader && message.term < log_.term();
     if (auto* append = std::get_if<AppendEntries>(&message.body)) {
         AppendEntries body = std::move(*append);
         receive_entries(std::move(message), std::move(body));
@@ -73,6 +74,7 @@ void RaftGroup::receive(std::uint64_t now_ms, Message message) {
     } else {
         feed(message, nullptr);
     }
+    leader_is_stale_ = false;
     advance();
 }
 

@@ -241,6 +241,40 @@ TEST(EngineTraps, AVoteThatNobodyAskedForChangesNothing) {
     EXPECT_EQ(node.group().state(), GroupState::leader);
 }
 
+TEST(EngineTraps, AnAnswerToALeaderOfAnEarlierTermNamesNoIndex) {
+    HandDriven node = follower();
+    node.receive(1, 2, append(node.group().log(), 1, 1, commands(2, 3)), kAppend);
+    node.receive(3, 5, append(node.group().log(), 4, 1, commands(5, 2)), kAppend);
+    node.sent.clear();
+    const Snapshot snapshot{LogIndex{50}, Term{2}, 7, voters({1, 2, 3}), LogIndex{1}, "state"};
+    node.receive(1, 2, InstallSnapshot{snapshot}, kAppend);
+    node.receive(1, 2, append(node.group().log(), 4, 1, commands(2, 1)), kAppend);
+    const std::vector<Message> results = node.take<AppendEntriesResult>();
+    ASSERT_EQ(results.size(), 2u);
+    for (const Message& result : results) {
+        EXPECT_EQ(result.term, Term{5});
+        // That node may lead in term 5 by now, and would count what is named as stored.
+        EXPECT_EQ(std::get<AppendEntriesResult>(result.body), AppendEntriesResult{});
+    }
+}
+
+TEST(EngineTraps, WhoWantsToBeElectedInAnEarlierTermIsToldOfTheLaterOne) {
+    HandDriven node = follower();
+    node.receive(3, 9, RequestVote{NodeId{3}, LogIndex{}, Term{}, false, false});
+    node.sent.clear();
+    // The longest log, in term 4.
+    node.receive(1, 5, RequestVote{NodeId{1}, LogIndex{50}, Term{4}, false, true});
+    const std::vector<Message> results = node.take<RequestVoteResult>();
+    ASSERT_EQ(results.size(), 1u);
+    EXPECT_EQ(results[0].term, Term{9});
+    EXPECT_EQ(std::get<RequestVoteResult>(results[0].body), (RequestVoteResult{false, true}));
+
+    HandDriven asking(1, LogStore::bootstrapped(voters({1, 2, 3})));
+    while (asking.take<RequestVote>().empty()) asking.wait(10);
+    asking.receive(2, 9, RequestVoteResult{false, true}, results[0].words);
+    EXPECT_EQ(asking.group().term(), Term{9});
+}
+
 TEST(EngineTraps, WhatTheEngineWouldNotCheckIsRefused) {
     HandDriven node = leader();
     node.accept(2);

@@ -32,6 +32,8 @@ void SimulationCounts::add(const SimulationCounts& other) {
     guarded.commit_regressions += other.guarded.commit_regressions;
     guarded.stale_rejections += other.guarded.stale_rejections;
     guarded.barriers += other.guarded.barriers;
+    guarded.stale_leaders += other.guarded.stale_leaders;
+    guarded.terms_told += other.guarded.terms_told;
 }
 
 std::string SimulationCounts::text() const {
@@ -39,7 +41,7 @@ std::string SimulationCounts::text() const {
         "{} messages, {} applied, {} confirmed, {} elections, {} crashes, {} installs, {} "
         "snapshots, {} checkpoints, {} changes, "
         "{} transfers; guarded: {} splits, {} trims, {} early commits, {} commit regressions, {} "
-        "stale rejections, {} barriers",
+        "stale rejections, {} barriers, {} stale leaders, {} terms told",
         messages,
         applied,
         confirmed,
@@ -55,7 +57,9 @@ std::string SimulationCounts::text() const {
         guarded.early_commits,
         guarded.commit_regressions,
         guarded.stale_rejections,
-        guarded.barriers);
+        guarded.barriers,
+        guarded.stale_leaders,
+        guarded.terms_told);
 }
 
 Simulation::Simulation(SimulationOptions options) : options_(options), random_(options.seed) {
