@@ -14,6 +14,7 @@ import pika
 
 AMQP_PORT = 28672  # of every node, on its own address
 EVERYWHERE = "chaos.all"  # a fanout to all of the fixed queues
+DEAD = "dead"  # where these put what is rejected
 BROKEN = (OSError, EOFError, amqp.exceptions.AMQPError, pika.exceptions.AMQPError)
 PERSISTENT = pika.BasicProperties(delivery_mode=2)
 
@@ -50,6 +51,8 @@ class Ledger:
         self.confirmed = collections.defaultdict(set)
         self.seen = collections.defaultdict(collections.Counter)
         self._last = {}  # queue, publisher -> number of the last one that was not redelivered
+        self._rejected = set()  # queue, message: not seen there since
+        self.dead = set()
         self.counts = collections.Counter()
         # (what, name) -> "there", "gone", or "either" where the answer never came or was no.
         self.named = {}
@@ -74,6 +77,7 @@ class Ledger:
         publisher, number = message.rsplit(":", 1)
         with self._lock:
             self.counts["redelivered" if redelivered else "delivered"] += 1
+            self._rejected.discard((queue, message))
             times = self.seen[queue][message]
             self.seen[queue][message] += 1
             last = self._last.get((queue, publisher), -1)
@@ -84,11 +88,24 @@ class Ledger:
         elif not redelivered and int(number) < last:
             self.fault(f"{queue}: {message} came after {publisher}:{last}")
 
-    def missing(self):
-        """Confirmed, and not seen."""
+    def reject(self, queue, message):
         with self._lock:
-            return {queue: sorted(left) for queue, all_of_it in self.confirmed.items()
-                    if (left := all_of_it - set(self.seen[queue]))}
+            self.counts["rejected"] += 1
+            self._rejected.add((queue, message))
+
+    def bury(self, queue, message):
+        """It may come twice."""
+        with self._lock:
+            self.dead.add((queue, message))
+
+    def missing(self):
+        """Confirmed, and not seen; or rejected, and neither back nor dead."""
+        with self._lock:
+            out = {queue: sorted(left) for queue, all_of_it in self.confirmed.items()
+                   if (left := all_of_it - set(self.seen[queue]))}
+            if self._rejected - self.dead:
+                out[DEAD] = sorted(self._rejected - self.dead)
+            return out
 
     def is_named(self, what, name, state):
         with self._lock:
@@ -199,21 +216,29 @@ class Consumer(Client):
     def consume(self, connection, channel):
         channel.basic_qos(prefetch_count=self.choice.randrange(1, 30))
         left = self.choice.randrange(20, 2000)
-        for method, _, body in channel.consume(self.queue, inactivity_timeout=0.1):
+        for method, properties, body in channel.consume(self.queue, inactivity_timeout=0.1):
             if self.ending.is_set() or left == 0:
                 break
             if method is None:
                 continue
             left -= 1
-            self.ledger.arrive(
-                self.queue, body.decode().rstrip(), method.redelivered, self.where)
-            fate = self.choice.random()
-            if fate < 0.02:
-                channel.basic_nack(method.delivery_tag, requeue=True)
-            elif fate < 0.023:
-                hang_up(connection)
-            else:
-                channel.basic_ack(method.delivery_tag)
+            self.take(connection, channel, method, properties, body.decode().rstrip())
+
+    def take(self, connection, channel, method, properties, message):
+        if self.queue == DEAD:
+            self.ledger.bury(properties.headers["x-death"][0]["queue"], message)
+            return channel.basic_ack(method.delivery_tag)
+        self.ledger.arrive(self.queue, message, method.redelivered, self.where)
+        fate = self.choice.random()
+        if fate < 0.02:
+            channel.basic_nack(method.delivery_tag, requeue=True)
+        elif fate < 0.04:
+            self.ledger.reject(self.queue, message)
+            channel.basic_nack(method.delivery_tag, requeue=False)
+        elif fate < 0.043:
+            hang_up(connection)
+        else:
+            channel.basic_ack(method.delivery_tag)
 
 
 class Declarer(Client):

@@ -23,8 +23,8 @@ from pathlib import Path
 
 import leveret_broker
 import node_network
-from chaos_clients import (AMQP_PORT, BROKEN, EVERYWHERE, Consumer, Declarer, Ledger, PERSISTENT,
-                           Publisher, connected)
+from chaos_clients import (AMQP_PORT, BROKEN, DEAD, EVERYWHERE, Consumer, Declarer, Ledger,
+                           PERSISTENT, Publisher, connected)
 from discovered_cluster import DiscoveredCluster
 from discovery_services import ClassicConfig
 
@@ -59,7 +59,7 @@ class Round:
         self.publishers = [Publisher(f"p{i}", self.ledger, self.nodes, seed, QUEUES)
                            for i in range(3)]
         self.consumers = [Consumer(f"c-{queue}", self.ledger, self.nodes, seed, queue)
-                          for queue in QUEUES]
+                          for queue in (*QUEUES, DEAD)]
         self.declarers = [Declarer(f"d{i}", self.ledger, self.nodes, seed) for i in range(3)]
 
     def play(self, misfortunes):
@@ -187,10 +187,14 @@ class Round:
                 channel.exchange_declare(EVERYWHERE, "fanout", durable=True)
                 for queue in QUEUES:
                     if queue.startswith(f"q{node.number}."):
-                        channel.queue_declare(queue, durable=True)
+                        channel.queue_declare(queue, durable=True, arguments={
+                            "x-dead-letter-exchange": "",
+                            "x-dead-letter-routing-key": DEAD})
                         channel.queue_bind(queue, EVERYWHERE)
+                if node is self.nodes[0]:
+                    channel.queue_declare(DEAD, durable=True)
         for node in self.nodes:
-            for queue in QUEUES:
+            for queue in (*QUEUES, DEAD):
                 until(lambda node=node, queue=queue: self.depth(node, queue) is not None,
                       f"node {node.number} serves {queue}")
 
