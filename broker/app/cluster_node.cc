@@ -259,6 +259,7 @@ void ClusterServer::Node::stop() {
     if (discovery_) discovery_->stop();
     loop_.stop();
     if (thread_.joinable()) thread_.join();
+    if (streams_) streams_->say_farewell();
     if (resolver_.joinable()) resolver_.join();
 }
 

@@ -39,8 +39,8 @@ void ClusterServer::Node::send(std::vector<StreamBatch> batches) {
     auto shared = std::make_shared<std::vector<StreamBatch>>(std::move(batches));
     loop_.post([this, shared] {
         if (!streams_) return;
-        for (const StreamBatch& one : *shared)
-            streams_->send(one.batch.peer, one.stream, one.batch.bytes);
+        for (StreamBatch& one : *shared)
+            streams_->send(one.batch.peer, one.stream, std::move(one.batch.bytes));
     });
 }
 

@@ -11,7 +11,10 @@ import time
 import unittest
 from pathlib import Path
 
+import pika
+
 from leveret_broker import LEVERET, Broker
+from peer_relay import PeerRelay
 
 # What has not happened by then does not happen; nothing is measured against it.
 GIVE_UP_S = 120
@@ -81,17 +84,32 @@ def await_true(true, explain):
         time.sleep(0.05)
 
 
-class Cluster:
-    """`size` nodes that are told of each other by classic_config, or by what `discovery` says."""
+def connect(node, user="guest", password="guest"):
+    return pika.BlockingConnection(pika.ConnectionParameters(
+        "127.0.0.1", node.broker.port, credentials=pika.PlainCredentials(user, password)))
 
-    def __init__(self, directory, size, hint=None):
+
+def hang_up(connection):
+    try:
+        connection.close()
+    except pika.exceptions.AMQPError:
+        pass  # Its node has gone.
+
+
+class Cluster:
+    """`size` nodes that are told of each other by classic_config, or by what `discovery` says. `relayed`: they reach each other through relays."""
+
+    def __init__(self, directory, size, hint=None, relayed=False):
         self.directory = directory
         self.ports = [PortHolder() for _ in range(size)]
         self.nodes = [Node(directory, f"n{i}", self.ports[i].number) for i in range(size)]
         self.hint = hint
+        self.relays = [PeerRelay(node.port) for node in self.nodes] if relayed else []
+        for node, relay in zip(self.nodes, self.relays):
+            node.advertised = f"127.0.0.1:{relay.port}"
         self.discovery = ["cluster_formation.peer_discovery_backend=classic_config"] + [
-            f"cluster_formation.classic_config.nodes.{i + 1}=127.0.0.1:{port.number}"
-            for i, port in enumerate(self.ports)]
+            f"cluster_formation.classic_config.nodes.{i + 1}="
+            f"{node.advertised or f'127.0.0.1:{node.port}'}" for i, node in enumerate(self.nodes)]
         self.ended = threading.Event()
 
     def discover_by(self, service):
@@ -154,8 +172,15 @@ class Cluster:
     def close(self):
         self.kill()
         self.ended.set()
+        self.part()
         for port in self.ports:
             port.socket.close()
+
+    def part(self):
+        """No node reaches another one any more; where there are relays."""
+        for relay in self.relays:
+            relay.close()
+        self.relays = []
 
     def await_members(self, size, nodes=None, running=None):
         """Until each of them says the same cluster of so many members; answers its id."""
@@ -173,6 +198,26 @@ class Cluster:
         await_true(agreed, lambda: json.dumps(seen, indent=1) + "".join(
             f"\n== {node.name}\n{node.log()}" for node in self.nodes if node.broker))
         return next(iter(seen.values()))["leveret"]["cluster_id"]
+
+
+class ServingCase(unittest.TestCase):
+    """Three nodes that serve clients."""
+
+    cluster_options = {}
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory(prefix="leveret-serving-")
+        self.addCleanup(scratch.cleanup)
+        self.cluster = Cluster(Path(scratch.name), 3, hint=3, **self.cluster_options)
+        self.addCleanup(self.cluster.close)
+        self.cluster.start()
+        self.cluster.await_ready()
+        self.nodes = self.cluster.nodes
+
+    def connect(self, node, **options):
+        connection = connect(node, **options)
+        self.addCleanup(hang_up, connection)
+        return connection
 
 
 class OperateCase(unittest.TestCase):

@@ -1,35 +1,23 @@
 """Any node serves any queue: clients of one node use queues that live at another one; processes, pika and kill -9."""
 
-import tempfile
 import threading
 import unittest
-from pathlib import Path
 
 import pika
 
-from cluster_nodes import Cluster, await_true
+from cluster_nodes import ServingCase, await_true, connect, hang_up
 from leveret_broker import needs_own_broker
-from test_shared_topology import connect, hang_up
 
 PERSISTENT = pika.BasicProperties(delivery_mode=2)
 
 
-@needs_own_broker
-class RemoteQueuesTest(unittest.TestCase):
+class RemoteQueuesCase(ServingCase):
     def setUp(self):
-        scratch = tempfile.TemporaryDirectory(prefix="leveret-remote-")
-        self.addCleanup(scratch.cleanup)
-        self.cluster = Cluster(Path(scratch.name), 3, hint=3)
-        self.addCleanup(self.cluster.close)
-        self.cluster.start()
-        self.cluster.await_ready()
-        self.nodes = self.cluster.nodes
+        super().setUp()
         self.cluster.await_streams()
 
     def channel(self, node):
-        connection = connect(node)
-        self.addCleanup(hang_up, connection)
-        return connection.channel()
+        return self.connect(node).channel()
 
     def declared(self, name):
         """At node 0; and every node knows."""
@@ -56,6 +44,9 @@ class RemoteQueuesTest(unittest.TestCase):
         for body in bodies:
             channel.basic_publish("", name, body, PERSISTENT, mandatory=True)
 
+
+@needs_own_broker
+class RemoteQueuesTest(RemoteQueuesCase):
     def test_publishes_consumes_gets_purges_and_deletes_elsewhere(self):
         home = self.declared("q")
         away = self.channel(self.nodes[1])
@@ -192,6 +183,71 @@ class RemoteQueuesTest(unittest.TestCase):
             if len(bodies) <= 5:
                 self.assertTrue(method.redelivered)
         self.assertEqual([str(i).encode() for i in range(20)], bodies)
+
+
+@needs_own_broker
+class LostLinksTest(RemoteQueuesCase):
+    """Links between nodes are lost and come back to the same processes: clients do not notice."""
+
+    cluster_options = {"relayed": True}
+
+    def setUp(self):
+        super().setUp()
+        self.declared("q")
+        self.publisher = self.channel(self.nodes[1])
+        self.publisher.confirm_delivery()
+        self.sent = []
+        self.consumer = self.channel(self.nodes[2])
+        self.consumer.basic_qos(prefetch_count=5)
+        self.cancelled = []
+        self.consumer.add_on_cancel_callback(self.cancelled.append)
+        self.got = []
+        self.consumer.basic_consume("q", self.take)
+
+    def take(self, channel, method, _, body):
+        self.assertFalse(method.redelivered)
+        self.got.append(body)
+        channel.basic_ack(method.delivery_tag)
+
+    def go_on(self, count):
+        """Confirmed one by one, and consumed meanwhile."""
+        for _ in range(count):
+            self.sent.append(str(len(self.sent)).encode())
+            self.publisher.basic_publish("", "q", self.sent[-1], PERSISTENT)
+            self.consumer.connection.process_data_events(0)
+
+    def await_all(self):
+        await_true(lambda: self.consumer.connection.process_data_events(0.05) or
+                   len(self.got) >= len(self.sent), lambda: f"{len(self.got)} came")
+        self.assertEqual(self.sent, self.got)
+        self.assertEqual([], self.cancelled)
+
+    def test_a_cut_is_mended(self):
+        for _ in range(5):
+            self.go_on(40)
+            for relay in self.cluster.relays:
+                relay.cut()
+        self.go_on(40)
+        self.await_all()
+        self.assertIn("goes on\n", self.nodes[0].log())
+        self.assertNotIn("has ended", self.nodes[0].log())
+
+    def test_silence_is_noticed(self):
+        self.go_on(20)
+        for relay in self.cluster.relays:
+            relay.silence()
+        self.go_on(20)
+        self.await_all()
+        self.assertNotIn("has ended", self.nodes[0].log())
+
+    def test_a_cut_that_lasts_ends_the_stream(self):
+        self.go_on(20)
+        self.await_all()
+        self.cluster.part()
+        with self.assertRaises((pika.exceptions.NackError, pika.exceptions.UnroutableError)):
+            self.publisher.basic_publish("", "q", b"lost", PERSISTENT)
+        await_true(lambda: self.consumer.connection.process_data_events(0.05) or self.cancelled,
+                   lambda: "no basic.cancel")
 
 
 if __name__ == "__main__":

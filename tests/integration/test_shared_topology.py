@@ -9,20 +9,8 @@ from pathlib import Path
 import pika
 
 import leveret_broker
-from cluster_nodes import Cluster, SECRET, await_true
+from cluster_nodes import SECRET, Cluster, ServingCase, await_true, connect
 from leveret_broker import LEVERET, needs_own_broker
-
-
-def connect(node, user="guest", password="guest"):
-    return pika.BlockingConnection(pika.ConnectionParameters(
-        "127.0.0.1", node.broker.port, credentials=pika.PlainCredentials(user, password)))
-
-
-def hang_up(connection):
-    try:
-        connection.close()
-    except pika.exceptions.AMQPError:
-        pass  # Its node has gone.
 
 
 def ctl(node, *arguments):
@@ -36,21 +24,7 @@ def listed(node, what, *columns):
 
 
 @needs_own_broker
-class SharedTopologyTest(unittest.TestCase):
-    def setUp(self):
-        scratch = tempfile.TemporaryDirectory(prefix="leveret-shared-")
-        self.addCleanup(scratch.cleanup)
-        self.cluster = Cluster(Path(scratch.name), 3, hint=3)
-        self.addCleanup(self.cluster.close)
-        self.cluster.start()
-        self.cluster.await_ready()
-        self.nodes = self.cluster.nodes
-
-    def connect(self, node, **options):
-        connection = connect(node, **options)
-        self.addCleanup(hang_up, connection)
-        return connection
-
+class SharedTopologyTest(ServingCase):
     def await_listed(self, node, what, columns, expected):
         seen = []
 

@@ -11,6 +11,8 @@ namespace lvt::broker {
 struct RemoteMode {
     std::size_t lanes;
     std::uint64_t seed;
+    /// SimClusterOptions
+    std::size_t link_frames = 0;
 };
 
 inline std::vector<Bytes> numbers(int first, int count) {
@@ -26,6 +28,7 @@ protected:
         options.nodes = nodes;
         options.lanes = GetParam().lanes;
         options.seed = GetParam().seed;
+        options.link_frames = GetParam().link_frames;
         return options;
     }
     static void confirm_mode(SimClient& client) {
@@ -85,11 +88,19 @@ protected:
 /// For INSTANTIATE_TEST_SUITE_P.
 inline auto remote_modes() {
     return testing::Values(
-        RemoteMode{0, 1}, RemoteMode{0, 2}, RemoteMode{3, 1}, RemoteMode{3, 2}, RemoteMode{3, 3});
+        RemoteMode{0, 1},
+        RemoteMode{0, 2},
+        RemoteMode{3, 1},
+        RemoteMode{3, 2},
+        RemoteMode{3, 3},
+        RemoteMode{0, 4, 10},
+        RemoteMode{3, 5, 4},
+        RemoteMode{3, 6, 20});
 }
 
 inline std::string name_of_mode(const testing::TestParamInfo<RemoteMode>& info) {
-    return (info.param.lanes ? "ThreeLanesSeed" : "InlineSeed") + std::to_string(info.param.seed);
+    return (info.param.lanes ? "ThreeLanesSeed" : "InlineSeed") + std::to_string(info.param.seed) +
+           (info.param.link_frames ? "LinksCut" : "");
 }
 
 }  // namespace lvt::broker

@@ -6,6 +6,8 @@ namespace {
 
 /// What goes on between two looks at time.
 constexpr Milliseconds kTick{10};
+/// Small, so that large batches are cut in their middle, and both wait for acknowledgements.
+constexpr cluster::LastingStream::Options kSmallFrames{100'000, 300, 2000};
 
 }  // namespace
 
@@ -47,22 +49,60 @@ void SimCluster::advance(Milliseconds by) {
 }
 
 void SimCluster::join(std::size_t one, std::size_t other) {
+    ++last_stream_;
+    const auto options = options_.link_frames ? kSmallFrames : cluster::LastingStream::Options();
     for (const auto& [at, peer] : {std::pair(one, other), std::pair(other, one)}) {
         SimBroker& broker = node(at);
-        nodes_[at].joined[peer] = true;
+        nodes_[at].sides.emplace(peer, Side{cluster::LastingStream(last_stream_, options), {}});
         broker.core().on_peer_up(
             nodes_[peer].id, fmt::format("rabbit@node{}", peer), broker.clock().now());
         broker.end_core_turn();
     }
-    collect(one);
-    collect(other);
+    link(one, other);
+}
+
+/// Both tell how far they have come.
+void SimCluster::link(std::size_t one, std::size_t other) {
+    for (const auto& [at, peer] : {std::pair(one, other), std::pair(other, one)}) {
+        const auto received = nodes_[peer].sides.at(at).stream.received();
+        ASSERT(nodes_[at].sides.at(peer).stream.resume(received).has_value());
+    }
+}
+
+/// Of what was on its way, any tails are lost.
+void SimCluster::lose_link(std::size_t one, std::size_t other) {
+    ++links_lost_;
+    for (const auto& [at, peer] : {std::pair(one, other), std::pair(other, one)}) {
+        Side& side = nodes_[at].sides.at(peer);
+        for (std::size_t count = random_engine_() % (side.inbox.size() + 1); count > 0; --count)
+            take_frame(at, peer);
+    }
+    for (const auto& [at, peer] : {std::pair(one, other), std::pair(other, one)}) {
+        Side& side = nodes_[at].sides.at(peer);
+        side.inbox.clear();
+        side.stream.interrupt();
+    }
+}
+
+void SimCluster::take_frame(std::size_t to, std::size_t from) {
+    Side& side = nodes_[to].sides.at(from);
+    const Bytes frame = std::move(side.inbox.front());
+    side.inbox.pop_front();
+    const auto arrival = side.stream.take(frame);
+    ASSERT(arrival.has_value());
+    if (!arrival->batch) return;
+    SimBroker& broker = node(to);
+    const auto done =
+        broker.core().on_peer_batch(nodes_[from].id, *arrival->batch, broker.clock().now());
+    ASSERT(done.has_value());
+    broker.end_core_turn();
 }
 
 void SimCluster::end(std::size_t at, std::size_t other) {
-    // What it said up to now goes the way of the stream.
+    // What it says from now on goes the way of the stream.
+    nodes_[at].sides.at(other).stream.interrupt();
     collect(at);
-    nodes_[at].inbox[other].clear();
-    nodes_[at].joined[other] = false;
+    nodes_[at].sides.erase(other);
     node(at).core().on_peer_down(nodes_[other].id, node(at).clock().now());
     node(at).end_core_turn();
 }
@@ -70,15 +110,11 @@ void SimCluster::end(std::size_t at, std::size_t other) {
 void SimCluster::cut(std::size_t one, std::size_t other) {
     end(one, other);
     end(other, one);
-    nodes_[one].inbox[other].clear();
 }
 
 void SimCluster::crash(std::size_t index) {
     for (std::size_t other = 0; other < nodes_.size(); ++other) {
-        if (other == index || !nodes_[index].joined[other]) continue;
-        end(other, index);
-        nodes_[index].joined[other] = false;
-        nodes_[index].inbox[other].clear();
+        if (nodes_[index].sides.erase(other)) end(other, index);
     }
     SimBroker& broker = node(index);
     broker.peer_batches_.clear();
@@ -99,23 +135,24 @@ std::size_t SimCluster::index_of(cluster::NodeId id) const {
 void SimCluster::collect(std::size_t index) {
     Node& from = nodes_[index];
     for (PeerBatch& batch : std::exchange(from.broker->peer_batches_, {})) {
-        const std::size_t to = index_of(batch.peer);
-        if (from.joined[to]) nodes_[to].inbox[index].push_back(std::move(batch.bytes));
+        const auto side = from.sides.find(index_of(batch.peer));
+        if (side != from.sides.end()) side->second.stream.push(std::move(batch.bytes));
+    }
+    for (auto& [to, side] : from.sides) {
+        while (std::optional<Bytes> frame = side.stream.next_frame())
+            nodes_[to].sides.at(index).inbox.push_back(std::move(*frame));
     }
     for (ProposalRequest& one : std::exchange(from.broker->proposals_, {})) {
         log_.push_back(
-            {log_.size() + 1,
-             from.id,
-             from.broker->starts(),
-             one.number,
-             std::move(one.command)});
+            {log_.size() + 1, from.id, from.broker->starts(), one.number, std::move(one.command)});
     }
 }
 
 bool SimCluster::step() {
     for (std::size_t i = 0; i < nodes_.size(); ++i) collect(i);
     std::vector<std::function<bool()>> possible;
-    for (Node& node : nodes_) {
+    for (std::size_t to = 0; to < nodes_.size(); ++to) {
+        Node& node = nodes_[to];
         possible.push_back([&node] { return node.broker->step(); });
         if (node.told < log_.size()) {
             possible.push_back([this, &node] {
@@ -124,18 +161,21 @@ bool SimCluster::step() {
                 return true;
             });
         }
-        for (auto& [from, batches] : node.inbox) {
-            if (batches.empty()) continue;
-            possible.push_back([this, &node, from = from, &batches = batches] {
-                const Bytes bytes = std::move(batches.front());
-                batches.pop_front();
-                SimBroker& broker = *node.broker;
-                const auto done =
-                    broker.core().on_peer_batch(nodes_[from].id, bytes, broker.clock().now());
-                ASSERT(done.has_value());
-                broker.end_core_turn();
-                return true;
-            });
+        for (auto& [from, side] : node.sides) {
+            if (!side.stream.linked()) {
+                possible.push_back([this, to, from = from] {
+                    link(to, from);
+                    return true;
+                });
+            } else if (!side.inbox.empty()) {
+                possible.push_back([this, to, from = from] {
+                    if (options_.link_frames && random_engine_() % options_.link_frames == 0)
+                        lose_link(to, from);
+                    else
+                        take_frame(to, from);
+                    return true;
+                });
+            }
         }
     }
     // A broker may have nothing to do.

@@ -1,7 +1,8 @@
-// SimCluster: several SimBrokers that share their topology and serve each other's queues, over streams that are cut at will. Which
-// stream, log or broker goes on next is the seed's choice.
+// SimCluster: several SimBrokers that share their topology and serve each other's queues, over streams that are cut at will, and links of theirs
+// that are cut at random. Which stream, log or broker goes on next is the seed's choice.
 #pragma once
 
+#include "cluster/transport/lasting_stream.h"
 #include "tests/broker/core/sim_broker.h"
 
 #include <map>
@@ -13,6 +14,8 @@ struct SimClusterOptions {
     /// See SimOptions.
     std::size_t lanes = 0;
     std::uint64_t seed = 1;
+    /// Of so many frames that come one is the last of its link; 0: none.
+    std::size_t link_frames = 0;
     CoreOptions core;
 };
 
@@ -28,10 +31,17 @@ public:
         while (step()) {
         }
     }
+    /// At most so many things happen.
+    void run(std::size_t steps) {
+        while (steps-- > 0 && step()) {
+        }
+    }
     /// Time passes for all.
     void advance(Milliseconds by);
     /// Both see the end of their stream; what was on its way is lost.
     void cut(std::size_t one, std::size_t other);
+    /// How often a link was cut and its stream went on.
+    std::size_t links_lost() const { return links_lost_; }
     /// A new stream begins.
     void join(std::size_t one, std::size_t other);
     /// kill -9: its streams end. They begin again with join().
@@ -40,25 +50,35 @@ public:
     Result<void> feed(std::size_t to, std::size_t from, ByteView bytes);
 
 private:
+    /// A node's side of a stream.
+    struct Side {
+        cluster::LastingStream stream;
+        /// Frames on their way to it.
+        std::deque<Bytes> inbox;
+    };
     struct Node {
         std::unique_ptr<SimBroker> broker;
         cluster::NodeId id;
         /// How much of the log it has been told.
         std::size_t told = 0;
-        /// Batches on their way to it, by sender.
-        std::map<std::size_t, std::deque<Bytes>> inbox;
-        std::map<std::size_t, bool> joined;
+        /// By the other node.
+        std::map<std::size_t, Side> sides;
     };
 
     bool step();
     void collect(std::size_t index);
     std::size_t index_of(cluster::NodeId id) const;
     void end(std::size_t at, std::size_t other);
+    void take_frame(std::size_t to, std::size_t from);
+    void link(std::size_t one, std::size_t other);
+    void lose_link(std::size_t one, std::size_t other);
 
     SimClusterOptions options_;
     std::mt19937_64 random_engine_;
     std::vector<Node> nodes_;
     std::vector<ClusterEntry> log_;
+    std::uint64_t last_stream_ = 0;
+    std::size_t links_lost_ = 0;
 };
 
 }  // namespace lvt::broker
