@@ -93,7 +93,7 @@ private:
     /// Those that it holds are no obstacle to becoming a member.
     Result<void> check_definitions() const;
     void start_cluster();
-    void clear_away();
+    void begin_run(std::vector<ClusterNode> alive);
     void add_stream_hooks(ClusterHooks& hooks);
     /// From the cluster's thread: a turn, after which clients may be let in.
     void call_core(std::function<void(Core&, Time)> action);

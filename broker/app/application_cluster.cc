@@ -52,10 +52,10 @@ void Application::start_cluster() {
             forget_others(members);
         });
     };
-    hooks.on_caught_up = [this] {
-        call_core([this](Core& core, Time now) {
+    hooks.on_caught_up = [this](std::vector<ClusterNode> alive) {
+        call_core([this, alive = std::move(alive)](Core& core, Time now) {
             core.on_joined(now);
-            clear_away();
+            begin_run(alive);
         });
     };
     hooks.on_removed = [this] {
@@ -99,19 +99,12 @@ void Application::add_stream_hooks(ClusterHooks& hooks) {
     };
 }
 
-/// Clients are let in when what an earlier process left behind has gone. Transient exchanges outlive a node of several, as in RabbitMQ: some
-/// other one still has them.
-void Application::clear_away() {
-    ChangeDefinitions rest;
-    const bool alone = cluster_->status().nodes.size() == 1;
-    for (const auto& [vhost_name, vhost] : core_->topology().vhosts()) {
-        for (const auto& [name, exchange] : vhost->exchanges()) {
-            if (alone && !exchange->durable)
-                rest.commands.push_back(DeleteExchange{vhost_name, name});
-        }
-    }
+/// Clients are let in when what an earlier process left behind has gone.
+void Application::begin_run(std::vector<ClusterNode> alive) {
+    ChangeDefinitions begin;
+    begin.commands.push_back(BeginRun{std::move(alive)});
     // It comes back after all that was proposed before it; without a majority clients need not wait.
-    core_thread_->administer(std::move(rest), [this](const AdminReply&) {
+    core_thread_->administer(std::move(begin), [this](const AdminReply&) {
         joined_ = true;
         open_if_ready();
     });

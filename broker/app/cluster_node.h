@@ -69,6 +69,8 @@ private:
     void serve_streams();
     /// Clients are let in when the queues of all members that answer can be reached, or have waited for it.
     void tell_caught_up();
+    /// Other members that this one hears, or that one of those hears.
+    std::vector<ClusterNode> alive() const;
     void send(cluster::NodeId to, cluster::FrameType type, Bytes message);
     // cluster_node_operate.cc
     void make_cleanup(bool lists_all, const discovery::Settings& settings);

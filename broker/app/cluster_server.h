@@ -68,8 +68,8 @@ struct ClusterHooks {
         on_stream_begun;
     std::function<void(cluster::NodeId peer, std::uint64_t stream)> on_stream_ended;
     std::function<void(cluster::NodeId peer, std::uint64_t stream, Bytes batch)> on_batch;
-    /// Once: the node is a member, and has been told all that was agreed on before.
-    std::function<void()> on_caught_up;
+    /// Once: the node is a member, and has been told all that was agreed on before. Others that are alive, as far as those know whom it hears.
+    std::function<void(std::vector<ClusterNode> alive)> on_caught_up;
     /// Once, also where it was removed before the start: the node is no member any more.
     std::function<void()> on_removed;
     /// Every second or so: set_facts() is due.

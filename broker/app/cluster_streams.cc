@@ -1,6 +1,8 @@
 // ClusterServer's streams: what the cores of this node and its peers tell each other.
 #include "broker/app/cluster_node.h"
 
+#include <set>
+
 namespace lvt::broker {
 
 void ClusterServer::Node::serve_streams() {
@@ -31,7 +33,22 @@ void ClusterServer::Node::tell_caught_up() {
         if (awaited && !streams_->reaches(id) && now_ms() < streams_by_ms_) return;
     }
     told_caught_up_ = true;
-    hooks_.on_caught_up();
+    hooks_.on_caught_up(alive());
+}
+
+std::vector<ClusterNode> ClusterServer::Node::alive() const {
+    std::set<cluster::NodeId> heard;
+    for (const cluster::NodeId id : membership_->members()) {
+        if (!is_there(id)) continue;
+        heard.insert(id);
+        if (const auto others = formation_->heard_by(id))
+            heard.insert(others->begin(), others->end());
+    }
+    heard.erase(formation_->self().id);
+    std::vector<ClusterNode> out;
+    for (const cluster::NodeId id : heard)
+        if (const auto peer = formation_->peer(id)) out.push_back({id, peer->starts});
+    return out;
 }
 
 void ClusterServer::Node::send(std::vector<StreamBatch> batches) {

@@ -85,6 +85,7 @@ public:
     Checked operator()(const PutGlobalParameter&) const { return {}; }
     Checked operator()(const BeginSeed&) const { return {}; }
     Checked operator()(const ForgetNode&) const { return {}; }
+    Checked operator()(const BeginRun&) const { return {}; }
     Checked operator()(const NoteApplied&) const { return {}; }
     Checked operator()(const DeleteGlobalParameter& c) const {
         if (topology_.global_parameters().contains(c.name)) return {};
@@ -258,6 +259,21 @@ void CoreState::define(ForgetNode& command) {
     });
     for (Queue* const queue : gone) drop_queue(*queue);
     change(command, true);
+}
+
+void CoreState::define(BeginRun& command) {
+    const auto& marks = topology_.applied().marks;
+    const bool went_on = std::ranges::any_of(command.alive, [&](const ClusterNode& one) {
+        const auto mark = marks.find(one.id);
+        return mark != marks.end() && mark->second.starts == one.starts;
+    });
+    if (went_on) return;
+    std::vector<DeleteExchange> gone;
+    for (const auto& [vhost_name, vhost] : topology_.vhosts()) {
+        for (const auto& [name, exchange] : vhost->exchanges())
+            if (!exchange->durable) gone.push_back({vhost_name, name});
+    }
+    for (DeleteExchange& one : gone) define(one);
 }
 
 void CoreState::define(PutBinding& command) {

@@ -394,6 +394,7 @@ private:
     void define(PutBinding& command);
     void define(BeginSeed& command);
     void define(ForgetNode& command);
+    void define(BeginRun& command);
     /// connection.close with 320 CONNECTION_FORCED and this reason.
     void force_close(SessionState& session, Bytes reason);
     void apply_changed_policies();

@@ -38,6 +38,10 @@ public:
         out_.u32(static_cast<std::uint32_t>(values.size()));
         for (const Bytes& value : values) (*this)(value);
     }
+    void operator()(const std::vector<ClusterNode>& nodes) {
+        out_.u32(static_cast<std::uint32_t>(nodes.size()));
+        for (const ClusterNode& node : nodes) (*this)(node.id), (*this)(node.starts);
+    }
 
 private:
     ByteWriter out_;
@@ -65,6 +69,12 @@ public:
     void operator()(std::vector<Bytes>& values) {
         for (std::uint32_t left = in_.u32(); left > 0 && in_.ok(); --left) {
             (*this)(values.emplace_back());
+        }
+    }
+    void operator()(std::vector<ClusterNode>& nodes) {
+        for (std::uint32_t left = in_.u32(); left > 0 && in_.ok(); --left) {
+            ClusterNode& node = nodes.emplace_back();
+            (*this)(node.id), (*this)(node.starts);
         }
     }
     bool ok() const { return in_.ok() && tables_ok_; }
@@ -102,6 +112,8 @@ void fields(Command& c, Archive& archive) {
         archive(c.uid_max);
     } else if constexpr (std::is_same_v<T, ForgetNode>) {
         archive(c.node);
+    } else if constexpr (std::is_same_v<T, BeginRun>) {
+        archive(c.alive);
     } else if constexpr (std::is_same_v<T, PutBinding> || std::is_same_v<T, DeleteBinding>) {
         archive(c.vhost), archive(c.source), archive(c.to_queue), archive(c.destination);
         archive(c.routing_key), archive(c.arguments);

@@ -4,7 +4,7 @@
 //   u8 format version, u8 type, then the fields in order: strings with u32 length, bool and number big-endian
 #pragma once
 
-#include "cluster/raft/types.h"
+#include "broker/core/core_options.h"
 #include "protocol/amqp/table.h"
 #include "protocol/base/byte_reader.h"
 #include "protocol/base/result.h"
@@ -168,13 +168,18 @@ struct BeginSeed {};
 struct ForgetNode {
     cluster::NodeId node;
 };
+/// The proposer begins to serve in a new process. `alive` are the other nodes that it hears, or that one of those hears, in their processes of now. Where none of
+/// these had begun, all had stopped, and exchanges that are not durable go: they live as long as any node of the cluster does.
+struct BeginRun {
+    std::vector<ClusterNode> alive;
+};
 
 /// The order of the alternatives is frozen on disk: type = index + 1.
 using MetadataCommand = std::variant<
     PutVhost, DeleteVhost, PutUser, DeleteUser, PutPermissions, DeletePermissions, PutExchange,
     DeleteExchange, PutQueue, DeleteQueue, PutBinding, DeleteBinding, PutPolicy, DeletePolicy,
     PutTopicPermissions, DeleteTopicPermissions, PutLimits, DescribeVhost, PutDelayQueue,
-    PutGlobalParameter, DeleteGlobalParameter, NoteApplied, BeginSeed, ForgetNode>;
+    PutGlobalParameter, DeleteGlobalParameter, NoteApplied, BeginSeed, ForgetNode, BeginRun>;
 
 Bytes encode_metadata(const MetadataCommand& command);
 /// corrupt or unsupported where the bytes make no sense.

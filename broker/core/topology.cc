@@ -301,6 +301,9 @@ Result<void> Topology::apply_one(const ForgetNode& command) {
     return {};
 }
 
+/// Its mark is the proposal's own; what goes with it are commands.
+Result<void> Topology::apply_one(const BeginRun&) { return {}; }
+
 std::vector<MetadataCommand> Topology::cluster_commands() const {
     std::vector<MetadataCommand> out = commands(true);
     if (applied_.seeded) out.push_back(BeginSeed{});

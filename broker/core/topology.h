@@ -136,6 +136,7 @@ private:
     Result<void> apply_one(const NoteApplied& command);
     Result<void> apply_one(const BeginSeed& command);
     Result<void> apply_one(const ForgetNode& command);
+    Result<void> apply_one(const BeginRun& command);
     std::vector<MetadataCommand> commands(bool all) const;
     /// True where its merged definition has changed.
     bool refresh_policy(Queue& queue);

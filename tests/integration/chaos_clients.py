@@ -99,12 +99,14 @@ class Ledger:
             self.dead.add((queue, message))
 
     def missing(self):
-        """Confirmed, and not seen; or rejected, and neither back nor dead."""
+        """Confirmed, and not seen; or also rejected, and neither back nor dead."""
         with self._lock:
             out = {queue: sorted(left) for queue, all_of_it in self.confirmed.items()
                    if (left := all_of_it - set(self.seen[queue]))}
-            if self._rejected - self.dead:
-                out[DEAD] = sorted(self._rejected - self.dead)
+            lost = [(queue, message) for queue, message in self._rejected - self.dead
+                      if message in self.confirmed[queue]]
+            if lost:
+                out[DEAD] = sorted(lost)
             return out
 
     def is_named(self, what, name, state):

@@ -93,14 +93,29 @@ class SharedTopologyTest(ServingCase):
         channel.confirm_delivery()
         channel.queue_declare("kept", durable=True)
         channel.queue_declare("lost")
+        channel.exchange_declare("news", durable=True)
+        channel.exchange_declare("passing")
         channel.basic_publish("", "kept", b"body", pika.BasicProperties(delivery_mode=2))
         self.cluster.kill()
         self.cluster.start()
         self.cluster.await_ready()
         for node in self.nodes:
             self.await_listed(node, "list_queues", ["name"], [{"name": "kept"}])
+            self.assertEqual({"news"}, self.exchanges(node))
         _, _, body = self.connect(self.nodes[0]).channel().basic_get("kept", auto_ack=True)
         self.assertEqual(b"body", body)
+
+    def test_what_is_not_durable_outlives_each_node_as_long_as_another_one_runs(self):
+        self.connect(self.nodes[0]).channel().exchange_declare("passing")
+        for node in self.nodes:
+            node.broker.kill()
+            self.cluster.start([node])
+            node.await_ready()
+            self.assertEqual({"passing"}, self.exchanges(node))
+
+    def exchanges(self, node):
+        return {one["name"] for one in listed(node, "list_exchanges", "name")
+                if one["name"] and not one["name"].startswith("amq.")}
 
     def test_without_a_majority_nothing_is_declared_and_with_it_again(self):
         channel = self.connect(self.nodes[0]).channel()

@@ -63,6 +63,22 @@ public:
         restarted(i);
     }
 
+    /// As an operator there.
+    void define(std::size_t i, MetadataCommand command) {
+        AdminRequest request = ChangeDefinitions{{std::move(command)}, {}};
+        at(i).core().administer(AdminId(7), request, at(i).clock().now());
+        at(i).end_turn();
+        settle();
+    }
+
+    /// A node serves in a new process, and meets these.
+    void begin_run(std::size_t i, std::initializer_list<std::size_t> alive) {
+        BeginRun command;
+        for (const std::size_t other : alive)
+            command.alive.push_back({cluster::NodeId{other + 1}, at(other).starts()});
+        define(i, std::move(command));
+    }
+
     /// A node is given another one's state.
     void install(std::size_t i, std::size_t from) {
         if (nodes_[from].position <= nodes_[i].position) return;
@@ -216,6 +232,46 @@ TEST(SharedTopology, ATransientQueueGoesWithItsNodesProcess) {
     }
 }
 
+TEST(SharedTopology, ATransientExchangeLivesAsLongAsAnyNodeThatHadIt) {
+    Nodes nodes(3);
+    for (std::size_t i = 0; i < 3; ++i) nodes.begin_run(i, {});
+    SimClient& client = nodes.at(0).connect();
+    client.open_channel(1);
+    for (const bool durable : {false, true}) {
+        amqp::ExchangeDeclare method;
+        method.exchange = durable ? "kept" : "passing";
+        method.type = "fanout";
+        method.durable = durable;
+        client.send(1, method);
+        nodes.settle();
+    }
+    const auto has = [&](ByteView name) {
+        const VirtualHost* const vhost = nodes.at(2).core().topology().find_vhost("/");
+        return vhost->find_exchange(name) != nullptr;
+    };
+    // One after the other: each meets another one that had it.
+    for (std::size_t i = 0; i < 3; ++i) {
+        nodes.crash(i);
+        nodes.begin_run(i, {(i + 1) % 3, (i + 2) % 3});
+        EXPECT_TRUE(has("passing")) << i;
+    }
+    // All at once: whom the first one meets has not begun either. The third one hears of the first.
+    for (std::size_t i = 0; i < 3; ++i) nodes.crash(i);
+    nodes.begin_run(0, {1});
+    EXPECT_FALSE(has("passing"));
+    EXPECT_TRUE(has("kept"));
+    SimClient& again = nodes.at(0).connect();
+    again.open_channel(1);
+    amqp::ExchangeDeclare method;
+    method.exchange = "passing";
+    method.type = "fanout";
+    again.send(1, method);
+    nodes.settle();
+    nodes.begin_run(1, {0, 2});
+    nodes.begin_run(2, {0});
+    EXPECT_TRUE(has("passing"));
+}
+
 TEST(SharedTopology, AForgottenNodeTakesItsQueuesAlong) {
     Nodes nodes(3);
     SimClient& client = nodes.at(2).connect();
@@ -225,10 +281,7 @@ TEST(SharedTopology, AForgottenNodeTakesItsQueuesAlong) {
     other.open_channel(1);
     other.send(1, declare("here", true));
     nodes.settle();
-    AdminRequest forget = ChangeDefinitions{{ForgetNode{cluster::NodeId{3}}}, {}};
-    nodes.at(0).core().administer(AdminId(7), forget, nodes.at(0).clock().now());
-    nodes.at(0).end_turn();
-    nodes.settle();
+    nodes.define(0, ForgetNode{cluster::NodeId{3}});
     ASSERT_EQ(nodes.queues(0), 1u);
     EXPECT_EQ(nodes.at(1).core().list_queues("/").front().name, "here");
 }
