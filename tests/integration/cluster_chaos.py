@@ -25,25 +25,16 @@ import leveret_broker
 import node_network
 from chaos_clients import (AMQP_PORT, BROKEN, DEAD, EVERYWHERE, Consumer, Declarer, Ledger,
                            PERSISTENT, Publisher, connected)
+from cluster_nodes import await_true
 from discovered_cluster import DiscoveredCluster
 from discovery_services import ClassicConfig
 
 NODES = 3
 QUEUES = [f"q{number}.{i}" for number in range(NODES) for i in range(2)]  # by their homes
-# What has not healed by then does not heal.
-GIVE_UP_S = 240
-
-
-class Failed(Exception):
-    pass
 
 
 def until(true, what):
-    last = time.monotonic() + GIVE_UP_S
-    while not true():
-        if time.monotonic() > last:
-            raise Failed(f"never came true: {what}")
-        time.sleep(0.1)
+    await_true(true, lambda: f"never came true: {what}", pause_s=0.1)
 
 
 class Round:
@@ -100,7 +91,7 @@ class Round:
         node, other = self.choice.sample(free, 2)
         kinds = [self.kill, self.kill, self.hang]
         if self.network.has_namespaces:
-            kinds += [self.wall_off, self.cut]
+            kinds += [self.wall_off, self.cut, self.pull]
         if not hit:
             kinds.append(self.kill_all)
         kind = self.choice.choice(kinds)
@@ -151,15 +142,23 @@ class Round:
         self.network.mend(node.number, other.number)
         self.ledger.note(f"nodes {node.number} and {other.number} are mended")
 
+    def pull(self, node):
+        """Its cable: clients lose it too, and nobody is told."""
+        self.ledger.note(f"node {node.number} has no cable")
+        self.network.pull_cable(node.number)
+        yield
+        self.network.plug_cable(node.number)
+        self.ledger.note(f"node {node.number} has its cable again")
+
     # What must hold.
 
     def check(self):
         for node in self.nodes:
             code = node.process.poll()
             if code not in (None, -signal.SIGKILL):
-                raise Failed(f"node {node.number} ended by itself with {code}")
+                raise AssertionError(f"node {node.number} ended by itself with {code}")
         if self.ledger.faults:
-            raise Failed(self.ledger.faults[0])
+            raise AssertionError(self.ledger.faults[0])
 
     def await_whole(self):
         """All serve clients and each other's queues."""
@@ -291,7 +290,7 @@ class Round:
             while True:
                 method, _, body = channel.basic_get(queue)
                 if method is None:
-                    raise Failed(f"node {node.number}: {queue} does not give what it got")
+                    raise AssertionError(f"node {node.number}: {queue} does not give what it got")
                 channel.basic_ack(method.delivery_tag)
                 if body.decode() == text:
                     break
@@ -321,9 +320,9 @@ def play_round(network, seed, misfortunes):
     one = Round(network, seed, directory)
     try:
         one.play(misfortunes)
-    except (Failed, AssertionError) as failure:
+    except AssertionError as failure:
         one.leave_traces()
-        raise Failed(f"seed {seed}: {failure}; see {directory}\n" + "\n".join(
+        raise AssertionError(f"seed {seed}: {failure}; see {directory}\n" + "\n".join(
             one.ledger.faults[:10])) from failure
     finally:
         one.close()

@@ -17,7 +17,7 @@ from leveret_broker import LEVERET, Broker
 from peer_relay import PeerRelay
 
 # What has not happened by then does not happen; nothing is measured against it.
-GIVE_UP_S = 120
+GIVE_UP_S = 240
 SECRET = "s3cret-of-the-tests"
 
 
@@ -76,12 +76,12 @@ class Node:
         return json.loads(done.stdout) if done.returncode == 0 else None
 
 
-def await_true(true, explain):
+def await_true(true, explain, pause_s=0.05):
     give_up = time.monotonic() + GIVE_UP_S
     while not true():
         if time.monotonic() > give_up:
             raise AssertionError(explain())
-        time.sleep(0.05)
+        time.sleep(pause_s)
 
 
 def connect(node, user="guest", password="guest"):

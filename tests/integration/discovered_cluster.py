@@ -7,27 +7,21 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
 import unittest
 from pathlib import Path
 
 import leveret_broker
 import node_network
+from cluster_nodes import SECRET, await_true
 from discovery_services import SERVICES
 from leveret_broker import LEVERET
 
-# What has not happened by then does not happen; nothing is measured against it.
-GIVE_UP_S = 200
-SECRET = "s3cret-of-the-tests"
 _MEMBER = re.compile("cluster: (this node leads the cluster|.* leads the cluster)")
 
 
-def await_true(true, explain, pause_s=0.02):
-    give_up = time.monotonic() + GIVE_UP_S
-    while not true():
-        if time.monotonic() > give_up:
-            raise AssertionError(explain())
-        time.sleep(pause_s)
+def await_soon(true, explain):
+    """Where times are taken."""
+    await_true(true, explain, pause_s=0.02)
 
 
 class Node:
@@ -69,7 +63,7 @@ class Node:
         return (self.directory / "log").read_text(errors="replace")
 
     def await_log(self, text, times=1):
-        await_true(lambda: self.log().count(text) >= times or self.process.poll() is not None,
+        await_soon(lambda: self.log().count(text) >= times or self.process.poll() is not None,
                    lambda: f"no {text!r} in\n{self.log()}")
         if self.log().count(text) < times:
             raise AssertionError(f"it ended without {text!r}:\n{self.log()}")
@@ -102,7 +96,7 @@ class DiscoveredCluster:
     def await_members(self, nodes=None):
         """Until each node has found its cluster's leader."""
         for node in nodes or self.nodes:
-            await_true(node.is_member, lambda: self.explain(node))
+            await_soon(node.is_member, lambda: self.explain(node))
 
     def explain(self, node):
         return f"node {node.number} is no member:\n" + "".join(

@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 import leveret_broker
-from discovered_cluster import await_true
+from cluster_nodes import await_true
 from leveret_broker import LEVERET, ROOT, needs_own_broker
 
 PAGES = sorted((ROOT / "cluster" / "discovery" / "docs").glob("*.md"))
