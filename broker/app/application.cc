@@ -119,11 +119,13 @@ Result<void> Application::build() {
         LVT_TRY(open_store());
         make_lanes();
         if (cluster_) {
-            core_thread_->set_proposer([this](std::vector<ProposalRequest>& proposals) {
-                cluster_->propose(std::move(proposals));
-            });
-            core_thread_->set_peers(
-                [this](std::vector<PeerBatch>& batches) { send_batches(batches); });
+            core_thread_->set_cluster(
+                {[this](std::vector<PeerBatch>& batches) { send_batches(batches); },
+                 [this](std::vector<ProposalRequest>& proposals) {
+                     cluster_->propose(std::move(proposals));
+                 },
+                 [this](std::uint64_t ticket) { cluster_->stored(ticket); },
+                 [this] { cluster_->checkpoint(); }});
         }
         management_->open(
             *watch_,
@@ -152,6 +154,7 @@ Result<void> Application::open_store() {
     }
     LVT_TRY(core_->finish_recovery(last, clock_.now()));
     LVT_TRY(check_definitions());
+    if (cluster_) LVT_TRY(cluster_->restore(core_->take_group_log()));
     if (store_) LVT_TRY(store_->start(core_thread_->store_events()));
     return {};
 }

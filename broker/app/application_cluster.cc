@@ -30,6 +30,12 @@ void Application::call_core(std::function<void(Core&, Time)> action) {
 
 void Application::start_cluster() {
     ClusterHooks hooks;
+    hooks.store = [this](GroupRecord record) {
+        // What a loop takes must be copyable.
+        auto shared = std::make_shared<GroupRecord>(std::move(record));
+        core_thread_->call(
+            [shared](Core& core, Time now) { core.store_group(std::move(*shared), now); });
+    };
     hooks.on_committed = [this](std::vector<ClusterEntry> entries) {
         call_core([entries = std::move(entries)](Core& core, Time now) {
             core.on_committed(entries, now);

@@ -17,10 +17,6 @@ namespace {
 
 constexpr std::uint16_t kPeerPort = 25672;
 constexpr std::uint64_t kStatusIntervalMs = 500;
-/// A group's log that is smaller is not worth to be written anew.
-constexpr std::uint64_t kLogBytesMin = 4u << 20;
-/// How long clients wait for streams to members that answer.
-constexpr std::uint64_t kStreamPatienceMs = 3000;
 constexpr const char* kPrefix = "cluster_formation.";
 
 std::string value_of(const Config& config, const std::string& key) {
@@ -81,11 +77,6 @@ Result<void> ClusterServer::Node::open() {
             ErrorKind::invalid,
             fmt::format(
                 "cluster_name: this node belongs to a cluster named '{}'", state.cluster_name)};
-    // There before anything is voted on, so that one that is gone later is missed.
-    auto log = cluster::GroupLog::open(
-        fs_, config_.data_dir / "cluster", state.cluster.has_value(), group_records_);
-    if (log.has_error()) return std::move(log).error();
-    group_log_.emplace(std::move(*log));
     ++state.starts;
     state.cluster_name = cluster_name_;
     const std::string wanted = value_of(config_, "cluster.listener");
@@ -190,47 +181,12 @@ Result<void> ClusterServer::Node::make_formation(cluster::NodeState state) {
     return {};
 }
 
-/// The node belongs to a cluster: founders begin with the charter's configuration, who joined with nothing.
-Result<void> ClusterServer::Node::make_membership() {
-    const cluster::NodeState& state = formation_->state();
-    cluster::LogStore log;
-    if (group_records_.empty() && state.cluster->has_founder(state.id)) {
-        std::vector<cluster::Member> members;
-        for (const cluster::Peer& one : state.cluster->founders)
-            members.push_back({one.id, cluster::Role::voter});
-        log = cluster::LogStore::bootstrapped(cluster::Configuration(std::move(members)));
-    }
-    for (const Bytes& record : std::exchange(group_records_, {})) LVT_TRY(log.replay(record));
-    LVT_TRY(log.finish_replay());
-    membership_ = std::make_unique<cluster::Membership>(
-        state.id, static_cast<std::uint32_t>(random_.next()), std::move(log));
-    membership_->start(now_ms());
-    membership_->note(now_ms(), formation_->self());
-    return {};
-}
-
 ClusterNode ClusterServer::Node::node() const {
     return {formation_->self().id, formation_->self().starts};
 }
 
 bool ClusterServer::Node::may_hold_definitions() const {
     return alone_ || formation_->state().cluster.has_value();
-}
-
-void ClusterServer::Node::propose(std::vector<ProposalRequest> proposals) {
-    // What a loop takes must be copyable.
-    auto shared = std::make_shared<std::vector<ProposalRequest>>(std::move(proposals));
-    loop_.post([this, shared] {
-        for (ProposalRequest& one : *shared) proposals_->add(one.number, std::move(one.command));
-        serve();
-    });
-}
-
-void ClusterServer::Node::provide_state(std::uint64_t index, Bytes state) {
-    loop_.post([this, index, state = std::move(state)] {
-        if (membership_) membership_->provide_state(now_ms(), cluster::LogIndex{index}, state);
-        serve();
-    });
 }
 
 void ClusterServer::Node::start(ClusterHooks hooks, FatalHandler on_fatal) {
@@ -246,6 +202,7 @@ void ClusterServer::Node::start(ClusterHooks hooks, FatalHandler on_fatal) {
 
 void ClusterServer::Node::begin() {
     listener_->start([this](int fd) { transport_->adopt(fd); });
+    if (!has_log_) write_blank_log(false);
     if (removed_) return on_removed();
     if (!idle_) begin_formation();
 }
@@ -270,7 +227,7 @@ void ClusterServer::Node::fail(Error error) {
 }
 
 void ClusterServer::Node::on_frame(std::uint64_t link, cluster::LinkFrame frame) {
-    if (idle_) return;
+    if (idle_ || !has_log_) return;
     if (frame.type == cluster::FrameType::stream) {
         // It comes again where this node is not ready.
         if (!streams_) return transport_->drop(link, "not a member yet");
@@ -296,7 +253,7 @@ void ClusterServer::Node::on_frame(std::uint64_t link, cluster::LinkFrame frame)
 }
 
 void ClusterServer::Node::serve() {
-    if (serving_ || failed_ || idle_) return;
+    if (serving_ || failed_ || idle_ || !has_log_) return;
     serving_ = true;
     formation_->tick(now_ms());
     if (membership_) membership_->tick(now_ms());
@@ -346,12 +303,7 @@ bool ClusterServer::Node::serve_formation() {
             transport_->send(to.host, to.port, cluster::FrameType::formation, std::move(bytes));
     }
     if (out.list && discovery_) discovery_->list();
-    if (out.settled && !membership_) {
-        if (const Result<void> made = make_membership(); made.has_error()) {
-            fail(made.error());
-            return false;
-        }
-    }
+    if (out.settled && !membership_) make_membership();
     for (const auto& [link, peer] : out.joins) {
         if (membership_) membership_->admit(now_ms(), link, peer);
     }
@@ -360,69 +312,6 @@ bool ClusterServer::Node::serve_formation() {
     if (out.settled || out.book_changed) publish_status();
     serve_departures(out);
     return !out.record.empty() || out.settled;
-}
-
-bool ClusterServer::Node::serve_membership() {
-    // The file is written anew where most of it is past.
-    const bool anew = group_log_->size() > kLogBytesMin + 4 * membership_->log_bytes();
-    if (anew) membership_->checkpoint();
-    cluster::MembershipOutput out = membership_->take();
-    for (const auto& [level, line] : out.log) log_.log(level, "cluster: {}", line);
-    if (!out.record.empty()) {
-        const Result<void> stored =
-            anew ? group_log_->replace(out.record) : group_log_->append(out.record);
-        if (stored.has_error()) {
-            fail(stored.error());
-            return false;
-        }
-        membership_->persisted(now_ms(), out.ticket);
-    }
-    for (cluster::Outgoing& one : out.messages)
-        send(one.to, cluster::FrameType::group, std::move(one.bytes));
-    hand_over(out);
-    if (failed_) return false;
-    if (out.changed) {
-        formation_->set_former(membership_->former());
-        formation_->set_cluster(membership_->leader(), membership_->members());
-        if (out.removed) formation_->leave();
-        for (const auto& [id, peer] : membership_->addresses()) formation_->learn(peer);
-        publish_status();
-    }
-    for (auto& [link, answer] : out.answers) formation_->answer_join(link, std::move(answer));
-    return !out.record.empty() || !out.messages.empty() || !out.answers.empty() || out.changed;
-}
-
-void ClusterServer::Node::hand_over(cluster::MembershipOutput& out) {
-    if (out.installed) {
-        const auto state = cluster::Membership::state_of(*out.installed);
-        if (state.has_error()) return fail(state.error());
-        if (!state->empty()) hooks_.on_installed(out.installed->index.value(), Bytes(*state));
-    }
-    std::vector<ClusterEntry> entries;
-    for (auto& [index, one] : out.commands) {
-        proposals_->committed(one);
-        entries.push_back(
-            {index.value(), one.origin, one.starts, one.number, std::move(one.command)});
-    }
-    if (!entries.empty()) hooks_.on_committed(std::move(entries));
-    if (out.wants_state) hooks_.on_want_state(out.wants_state->value());
-    const bool led = std::exchange(leading_, membership_->leads());
-    if (leading_ && (!led || out.changed)) hooks_.on_leading(membership_->members());
-    if (membership_->caught_up() && !std::exchange(caught_up_, true))
-        streams_by_ms_ = now_ms() + kStreamPatienceMs;
-}
-
-/// To the leader, which may be this node.
-bool ClusterServer::Node::serve_proposals() {
-    const cluster::NodeId leader = membership_->leader();
-    std::vector<Bytes> due = proposals_->due(now_ms(), leader, membership_->term());
-    if (due.empty()) return false;
-    if (membership_->leads()) {
-        membership_->submit(now_ms(), std::move(due));
-        return true;
-    }
-    for (Bytes& one : due) send(leader, cluster::FrameType::proposal, std::move(one));
-    return false;
 }
 
 void ClusterServer::Node::send(cluster::NodeId to, cluster::FrameType type, Bytes message) {

@@ -10,7 +10,6 @@
 #include "cluster/node/cleanup.h"
 #include "cluster/node/departures.h"
 #include "cluster/node/formation.h"
-#include "cluster/node/group_log.h"
 #include "cluster/node/membership.h"
 #include "cluster/node/proposals.h"
 #include "cluster/node/state_file.h"
@@ -28,6 +27,7 @@ public:
     ~Node();
 
     Result<void> open();
+    Result<void> restore(std::optional<cluster::LogStore> log);
     ClusterNode node() const;
     bool may_hold_definitions() const;
     void start(ClusterHooks hooks, FatalHandler on_fatal);
@@ -35,6 +35,8 @@ public:
     void provide_state(std::uint64_t index, Bytes state);                             // any thread
     void send(std::vector<StreamBatch> batches);                                      // any thread
     void end_stream(cluster::NodeId peer, std::uint64_t stream, std::string reason);  // any thread
+    void stored(std::uint64_t ticket);
+    void checkpoint();
     void stop();
     const std::string& name() const { return listener_->name(); }
     ClusterStatus status() const;                                         // any thread
@@ -53,7 +55,6 @@ private:
 
     Result<void> bind(const std::string& wanted);
     Result<void> make_formation(cluster::NodeState state);
-    Result<void> make_membership();
     cluster::Peer identity(const cluster::NodeState& state) const;
     void begin();
     void on_frame(std::uint64_t link, cluster::LinkFrame frame);
@@ -62,16 +63,19 @@ private:
     /// Carries out what the machines want until they want nothing.
     void serve();
     bool serve_formation();
-    bool serve_membership();
-    /// Tells the core.
-    void hand_over(cluster::MembershipOutput& out);
-    bool serve_proposals();
     void serve_streams();
     /// Clients are let in when the queues of all members that answer can be reached, or have waited for it.
     void tell_caught_up();
     /// Other members that this one hears, or that one of those hears.
     std::vector<ClusterNode> alive() const;
     void send(cluster::NodeId to, cluster::FrameType type, Bytes message);
+    // cluster_node_group.cc
+    void make_membership();
+    void write_blank_log(bool checkpoint);
+    bool serve_membership();
+    /// Tells the core.
+    void hand_over(cluster::MembershipOutput& out);
+    bool serve_proposals();
     // cluster_node_operate.cc
     void make_cleanup(bool lists_all, const discovery::Settings& settings);
     void serve_departures(cluster::FormationOutput& out);
@@ -99,9 +103,11 @@ private:
     std::shared_ptr<Listener> listener_;
     std::unique_ptr<PeerTransport> transport_;
     cluster::StateFile state_file_;
-    std::optional<cluster::GroupLog> group_log_;
-    /// What it held at the start.
-    std::vector<Bytes> group_records_;
+    /// As recovered, until the node belongs to a cluster.
+    cluster::LogStore group_log_;
+    /// The journal has a record of the group's log: one that is gone later would be missed. Nothing is voted on before.
+    bool has_log_ = false;
+    bool checkpoint_wanted_ = false;
     std::unique_ptr<cluster::Formation> formation_;
     std::unique_ptr<cluster::Membership> membership_;
     std::optional<cluster::Proposals> proposals_;

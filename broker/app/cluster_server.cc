@@ -25,6 +25,15 @@ ClusterServer::~ClusterServer() { stop(); }
 
 ClusterNode ClusterServer::node() const { return node_->node(); }
 bool ClusterServer::may_hold_definitions() const { return node_->may_hold_definitions(); }
+Result<void> ClusterServer::restore(std::optional<cluster::LogStore> log) {
+    return node_->restore(std::move(log));
+}
+void ClusterServer::stored(std::uint64_t ticket) {
+    node_->post([node = node_.get(), ticket] { node->stored(ticket); });
+}
+void ClusterServer::checkpoint() {
+    node_->post([node = node_.get()] { node->checkpoint(); });
+}
 void ClusterServer::start(ClusterHooks hooks, FatalHandler on_fatal) {
     node_->start(std::move(hooks), std::move(on_fatal));
 }

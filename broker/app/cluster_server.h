@@ -6,6 +6,7 @@
 #include "cluster/discovery/discovery_error.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,8 @@ struct ClusterOutcome {
 
 /// What the metadata group tells the core, in order. Called on the cluster's thread.
 struct ClusterHooks {
+    /// Answered with stored() once it is durable.
+    std::function<void(GroupRecord)> store;
     std::function<void(std::vector<ClusterEntry>)> on_committed;
     /// In place of all entries up to `index`.
     std::function<void(std::uint64_t index, Bytes state)> on_installed;
@@ -100,8 +103,15 @@ public:
     /// It is a member of a cluster already, or may found one of its own: definitions that it holds are no obstacle.
     bool may_hold_definitions() const;
 
+    /// Before start(), with what the journal holds of the group's log. `corrupt` where the node belongs to a cluster and that is not
+    /// there: it may have voted by it.
+    [[nodiscard]] Result<void> restore(std::optional<cluster::LogStore> log);
     /// `invalid`: discovery has failed for good.
     void start(ClusterHooks hooks, FatalHandler on_fatal);
+    /// Any thread: records up to this ticket are durable.
+    void stored(std::uint64_t ticket);
+    /// Any thread: the journal is to forget what is old. A record with `checkpoint` follows.
+    void checkpoint();
     /// Any thread, in order. It comes back to on_committed() of all nodes.
     void propose(std::vector<ProposalRequest> proposals);
     /// Any thread.

@@ -18,6 +18,15 @@ struct ClusterEntry {
     Bytes command;
 };
 
+/// What a group of the cluster has the journal keep: opaque, and in the order of its tickets.
+struct GroupRecord {
+    cluster::GroupId group;
+    std::uint64_t ticket = 0;
+    Bytes bytes;
+    /// The answer to TurnOutput::checkpoint_wanted: it holds all of the group, so that the journal needs no earlier one.
+    bool checkpoint = false;
+};
+
 /// All that the group's commands have made, up to `index`.
 struct ClusterState {
     std::uint64_t index = 0;

@@ -42,6 +42,9 @@ public:
     /// A message that gets another place in its queue; its counts go along.
     void add_moved(const QueuedMessage& entry, storage::QueueUid queue, Milliseconds deadline);
     void add_metadata(const MetadataCommand& command);
+    void add_group(cluster::GroupId group, ByteView record) {
+        record_.group(group.value(), record);
+    }
     void add_delivering(storage::QueueUid queue) { record_.delivering(queue); }
     void add_delivered_at_stop(storage::QueueUid queue, const std::vector<storage::SeqRun>& runs) {
         record_.delivered_at_stop(queue, runs);

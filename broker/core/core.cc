@@ -23,6 +23,10 @@ void Core::on_read(storage::ColdBatch batch, Time) { state_->on_read(std::move(b
 void Core::on_page(storage::Page page, Time now) { state_->on_page(std::move(page), now); }
 void Core::on_pages_settled(std::uint64_t bytes, Time) { state_->on_pages_settled(bytes); }
 void Core::on_want_snapshot(storage::Lsn, Time) { state_->on_want_snapshot(); }
+std::optional<cluster::LogStore> Core::take_group_log() { return state_->take_group_log(); }
+void Core::store_group(GroupRecord record, Time now) {
+    state_->store_group(std::move(record), now);
+}
 void Core::on_retired(storage::Lsn last, Time) { state_->on_retired(last); }
 void Core::on_alarm(AlarmState alarm, Time now) { state_->on_alarm(alarm, now); }
 void Core::on_committed(const std::vector<ClusterEntry>& entries, Time now) {

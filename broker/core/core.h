@@ -10,6 +10,7 @@
 #include "broker/core/listing.h"
 #include "broker/core/stats_reading.h"
 #include "broker/core/turn.h"
+#include "cluster/raft/log_store.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log_sink.h"
 #include "protocol/base/random.h"
@@ -57,6 +58,11 @@ public:
     AlarmState alarm() const;
 
     // Topology that the nodes of a cluster share (core_cluster.cc). TurnOutput::proposals goes to the metadata group.
+
+    /// The group's log as recovered; nothing where the store knows of none. Once.
+    std::optional<cluster::LogStore> take_group_log();
+    /// Into the next commit; TurnOutput::group_stored tells when it is durable. Tickets ascend.
+    void store_group(GroupRecord record, Time now);
 
     /// What the group has agreed on, in its order; what is in the state already is passed over.
     void on_committed(const std::vector<ClusterEntry>& entries, Time now);

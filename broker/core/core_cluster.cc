@@ -71,6 +71,13 @@ Done CoreState::wish(
     return {};
 }
 
+void CoreState::store_group(GroupRecord record, Time now) {
+    now_ = now;
+    commits_.add_group(record.group, record.bytes);
+    wait({commits_.ticket(), {}, Waiter::GroupStored{record.ticket}});
+    snapshot_wanted_ |= record.checkpoint;
+}
+
 void CoreState::on_committed(const std::vector<ClusterEntry>& entries, Time now) {
     now_ = now;
     for (const ClusterEntry& entry : entries) apply_entry(entry);

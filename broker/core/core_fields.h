@@ -89,6 +89,8 @@ struct CoreFields {
     std::deque<Proposal> proposals_;
     std::vector<DeferredClose> closes_;
     bool seed_proposed_ = false;
+    /// Until it is taken after the recovery.
+    std::optional<cluster::LogStore> group_log_;
     /// The method that is being carried out; null: none is.
     std::unique_ptr<amqp::Method>* performing_ = nullptr;
     /// ... for the second time, after what it had proposed.

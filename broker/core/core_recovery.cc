@@ -72,10 +72,14 @@ Result<void> CoreState::recover_entry(Lsn, const storage::MetadataEntry& entry, 
     return topology_.apply(*command);
 }
 
-Result<void> CoreState::recover_entry(Lsn, const storage::GroupEntry&, const Bodies&) {
-    return Error{
-        ErrorKind::unsupported,
-        "the data directory belongs to a node of a cluster; this broker runs alone"};
+Result<void> CoreState::recover_entry(Lsn, const storage::GroupEntry& entry, const Bodies&) {
+    if (cluster::GroupId(entry.group) != cluster::kMetadataGroup) {
+        return Error{
+            ErrorKind::unsupported,
+            fmt::format("the data directory knows of a group {} of a later version", entry.group)};
+    }
+    if (!group_log_) group_log_.emplace();
+    return group_log_->replay(entry.record);
 }
 
 /// Seqs are written in order: what was left out was transient, or settled before its commit.
@@ -269,6 +273,14 @@ void CoreState::restore_counts(
     }
     entry.delivered = entry.delivery_count > 0 || entry.seq < disk.recovered_delivered_end ||
                       disk.recovered_delivered.contains(entry.seq);
+}
+
+/// What retires may hold all that there is of the group's log: that is written anew first.
+void CoreState::on_want_snapshot() {
+    if (clustered())
+        output_.checkpoint_wanted = true;
+    else
+        snapshot_wanted_ = true;
 }
 
 std::unique_ptr<storage::StateSnapshot> CoreState::make_snapshot(Lsn as_of) const {

@@ -346,6 +346,8 @@ void CoreState::run(Waiter& waiter) {
         output_.answers.push_back(std::move(done->answer));
     } else if (auto* const published = std::get_if<Waiter::PublishedFor>(&waiter.action)) {
         published_for(*published);
+    } else if (const auto* const stored = std::get_if<Waiter::GroupStored>(&waiter.action)) {
+        output_.group_stored = stored->ticket;
     } else if (auto* const ready = std::get_if<Waiter::SnapshotReady>(&waiter.action)) {
         output_.store.push_back(SnapshotRequest{std::move(*ready->snapshot)});
     }

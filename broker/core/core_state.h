@@ -30,8 +30,8 @@
 //   core_recovery.cc   what the store tells at start, snapshots, clean stop
 #pragma once
 
-#include "broker/core/core_fields.h"
 #include "broker/core/core.h"
+#include "broker/core/core_fields.h"
 
 #include <set>
 #include <unordered_map>
@@ -69,6 +69,10 @@ public:
 
     // core_cluster.cc
     void set_node(ClusterNode node) { node_ = node; }
+    std::optional<cluster::LogStore> take_group_log() {
+        return std::exchange(group_log_, std::nullopt);
+    }
+    void store_group(GroupRecord record, Time now);
     void on_committed(const std::vector<ClusterEntry>& entries, Time now);
     ClusterState cluster_state() const;
     void on_leading(Time now);
@@ -80,7 +84,7 @@ public:
     Result<void> on_commit(
         storage::Lsn lsn, ByteView record, const std::map<std::uint64_t, Bytes>& bodies) override;
     Result<void> finish_recovery(storage::Lsn last, Time now);
-    void on_want_snapshot() { snapshot_wanted_ = true; }
+    void on_want_snapshot();
     void on_retired(storage::Lsn last);  // core_paging.cc
 
     // core_paging.cc

@@ -6,6 +6,7 @@
 #include "cluster/raft/types.h"
 #include "storage/durable_store.h"
 
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -67,6 +68,10 @@ struct TurnOutput {
     std::vector<AdminAnswer> answers;
     std::vector<ProposalRequest> proposals;
     std::vector<PeerBatch> peers;
+    /// Core::store_group(): all up to this ticket is durable.
+    std::optional<std::uint64_t> group_stored;
+    /// A GroupRecord with `checkpoint` shall be stored.
+    bool checkpoint_wanted = false;
 
     void clear() {
         for (auto& batch : effects) batch.clear();
@@ -74,6 +79,8 @@ struct TurnOutput {
         answers.clear();
         proposals.clear();
         peers.clear();
+        group_stored.reset();
+        checkpoint_wanted = false;
     }
 };
 

@@ -47,12 +47,15 @@ struct Waiter {
         std::uint64_t stream = 0;
         std::uint64_t up_to = 0;
     };
+    struct GroupStored {
+        std::uint64_t ticket = 0;
+    };
     struct SnapshotReady {
         std::unique_ptr<storage::StateSnapshot> snapshot;
     };
     std::variant<
         ConfirmRun, HeldReply, ChannelDone, SessionDone, QueueOpened, Reclaim, ConsumerGone,
-        Administered, PublishedFor, SnapshotReady>
+        Administered, PublishedFor, GroupStored, SnapshotReady>
         action;
 };
 

@@ -159,8 +159,7 @@ void CoreThread::carry_out(Time now) {
         if (!output.effects[i].empty()) lanes_[i]->give(output.effects[i]);
     if (inner_lane_ && !output.effects[lanes_.size()].empty())
         inner_lane_(output.effects[lanes_.size()]);
-    if (!output.peers.empty() && peers_) peers_(output.peers);
-    if (!output.proposals.empty() && propose_) propose_(output.proposals);
+    if (cluster_) tell_cluster(output);
     for (AdminAnswer& answer : output.answers) {
         loop_.post([done = std::move(asked_.extract(answer.id).mapped()),
                     reply = std::move(answer.reply)] { done(reply); });
@@ -172,6 +171,13 @@ void CoreThread::carry_out(Time now) {
         // After this turn, so that an inline lane has sent its last frames.
         loop_.post([done = std::exchange(stop_done_, nullptr)] { done(); });
     }
+}
+
+void CoreThread::tell_cluster(TurnOutput& output) const {
+    if (!output.peers.empty()) cluster_->send(output.peers);
+    if (!output.proposals.empty()) cluster_->propose(output.proposals);
+    if (output.group_stored) cluster_->group_stored(*output.group_stored);
+    if (output.checkpoint_wanted) cluster_->checkpoint();
 }
 
 void CoreThread::perform(StoreRequest& request) {

@@ -42,12 +42,15 @@ public:
     /// The lane behind all others, before start(): it has no sockets. `give` takes its effects on the core's thread, within a turn: it
     /// must not call the core.
     void set_inner_lane(std::function<void(EffectBatch&)> give) { inner_lane_ = std::move(give); }
-    /// Before start(): takes what the core has for other nodes, on its thread.
-    void set_peers(std::function<void(std::vector<PeerBatch>&)> take) { peers_ = std::move(take); }
-    /// Before start(): takes what the core proposes, on its thread.
-    void set_proposer(std::function<void(std::vector<ProposalRequest>&)> take) {
-        propose_ = std::move(take);
-    }
+    /// What the core has for its cluster (TurnOutput), on its thread, within a turn: none may call the core.
+    struct ClusterSink {
+        std::function<void(std::vector<PeerBatch>&)> send;
+        std::function<void(std::vector<ProposalRequest>&)> propose;
+        std::function<void(std::uint64_t ticket)> group_stored;
+        std::function<void()> checkpoint;
+    };
+    /// Before start(), where the broker belongs to a cluster.
+    void set_cluster(ClusterSink sink) { cluster_ = std::move(sink); }
     /// Any thread: commands of the inner lane, a turn of their own.
     void submit_inner(CommandBatch batch);
     /// For DurableStore::start(). They post; after the loop has ended they do nothing.
@@ -101,6 +104,7 @@ private:
     /// Every event source ends here: output carried out, the inline lane served, the timer set.
     void end_of_turn(Time now);
     void carry_out(Time now);
+    void tell_cluster(TurnOutput& output) const;
     void perform(StoreRequest& request);
     void post_store_event(const std::function<void(StoreMailbox&)>& note);
 
@@ -113,8 +117,7 @@ private:
     std::vector<Lane*> lanes_;
     Lane* inline_lane_ = nullptr;
     std::function<void(EffectBatch&)> inner_lane_;
-    std::function<void(std::vector<ProposalRequest>&)> propose_;
-    std::function<void(std::vector<PeerBatch>&)> peers_;
+    std::optional<ClusterSink> cluster_;
     std::vector<std::unique_ptr<Mailbox>> mailboxes_;
     std::vector<CommandBatch>
         working_;  // by lane: swapped with the mailbox, so that both keep their memory

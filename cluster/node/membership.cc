@@ -171,11 +171,6 @@ void Membership::apply(const Committed& entry) {
     output_.changed = true;
 }
 
-std::size_t Membership::log_bytes() const {
-    const auto& snapshot = group_.log().snapshot();
-    return group_.log().bytes() + (snapshot ? snapshot->state.size() : 0);
-}
-
 void Membership::submit(std::uint64_t now_ms, std::vector<Bytes> proposals) {
     now_ms_ = now_ms;
     for (Bytes& one : proposals) {

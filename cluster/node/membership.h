@@ -17,9 +17,6 @@
 
 namespace lvt::cluster {
 
-/// The group of the cluster itself.
-inline constexpr GroupId kMetadataGroup{1};
-
 struct MembershipOutput {
     /// Not empty: to be appended to the group's log; persisted(ticket) once it is durable.
     Bytes record;
@@ -67,8 +64,6 @@ public:
 
     /// The next record holds all of the group: those before it may go.
     void checkpoint() { group_.checkpoint(); }
-    /// What such a record takes, about.
-    std::size_t log_bytes() const;
     /// Encoded proposals, of this node or another. What is not accepted is dropped.
     void submit(std::uint64_t now_ms, std::vector<Bytes> proposals);
     /// Of the machine that applies them.

@@ -14,6 +14,9 @@ using NodeId = StrongId<struct NodeIdTag, std::uint64_t>;
 /// One replicated log among those that share a journal.
 using GroupId = StrongId<struct GroupIdTag, std::uint64_t>;
 
+/// The group of the cluster itself.
+inline constexpr GroupId kMetadataGroup{1};
+
 /// Of an election; grows.
 using Term = StrongId<struct TermTag, std::uint64_t>;
 

@@ -1,6 +1,7 @@
 """Nodes that find each other: processes of their own, started together, one by one, cut off, moved, wiped, and told wrong things."""
 
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -117,7 +118,7 @@ class FormationTest(unittest.TestCase):
         cluster, found = self.three_nodes()
         robbed = cluster.nodes[2]
         robbed.stop()
-        (robbed.data / "cluster" / "log").unlink()
+        shutil.rmtree(robbed.data / "journal")
         done = subprocess.run(
             [leveret_broker.LEVERET, "serve", "--data-dir", str(robbed.data), "--set",
              "listeners.tcp.default=127.0.0.1:0", "--set", "cluster.listener=127.0.0.1:0",

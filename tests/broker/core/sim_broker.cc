@@ -187,7 +187,15 @@ void SimClient::on_bytes(ByteView bytes) {
 }
 
 SimBroker::SimBroker(SimOptions options)
-    : options_(std::move(options)), random_(options_.seed), random_engine_(options_.seed) {
+    : checkpoint([] {
+          cluster::LogRecordWriter record;
+          record.reset();
+          return GroupRecord{cluster::kMetadataGroup, 0, record.take(), true};
+      }),
+      options_(std::move(options)),
+      random_(options_.seed),
+      random_engine_(options_.seed),
+      store_(options_.journal_bytes_max) {
     options_.core.durable = options_.durable;
     start();
 }
@@ -202,6 +210,7 @@ void SimBroker::start() {
     for (std::size_t i = 0; i < lanes; ++i) lanes_.push_back(std::make_unique<Lane>());
     core_ = std::make_unique<Core>(options_.core, lanes, random_, log_);
     proposals_.clear();
+    checkpoint_wanted_ = false;
     if (options_.node.value() != 0) core_->set_node({options_.node, ++starts_});
     storage::Lsn last;
     if (options_.durable) {
@@ -358,11 +367,20 @@ void SimBroker::end_core_turn() {
         }
     }
     for (PeerBatch& batch : output.peers) peer_batches_.push_back(std::move(batch));
+    if (output.group_stored) group_stored_ = *output.group_stored;
+    checkpoint_wanted_ |= output.checkpoint_wanted;
     output.clear();
 }
 
 bool SimBroker::step() {
     std::vector<std::function<void()>> possible;
+    if (checkpoint_wanted_) {
+        possible.push_back([this] {
+            checkpoint_wanted_ = false;
+            core_->store_group(checkpoint(), clock_.now());
+            end_core_turn();
+        });
+    }
     for (auto& pointer : clients_) {
         SimClient& client = *pointer;
         Lane& lane = *lanes_[client.lane_];

@@ -30,6 +30,8 @@ struct SimOptions {
     std::size_t lanes = 0;
     CoreOptions core;
     bool durable = true;
+    /// storage::MemoryStore's.
+    std::uint64_t journal_bytes_max = 0;
     /// Not 0: a node of a cluster, whose group is the test's.
     cluster::NodeId node;
 };
@@ -133,6 +135,10 @@ public:
     std::uint64_t starts() const { return starts_; }
     /// What the core has proposed since the last call.
     std::vector<ProposalRequest> take_proposals() { return std::exchange(proposals_, {}); }
+    /// All of the group's records up to this ticket are durable.
+    std::uint64_t group_stored() const { return group_stored_; }
+    /// All of the group, where the journal wants to forget; a group that has nothing, unless the test has one.
+    std::function<GroupRecord()> checkpoint;
     storage::MemoryStore& store() { return store_; }
     ManualClock& clock() { return clock_; }
     QueueListing queue(ByteView name);
@@ -174,6 +180,8 @@ private:
     std::vector<AdminAnswer> answers_;
     std::vector<ProposalRequest> proposals_;
     std::uint64_t starts_ = 0;
+    std::uint64_t group_stored_ = 0;
+    bool checkpoint_wanted_ = false;
     bool auto_sync_ = true;
     /// For the other nodes.
     std::vector<PeerBatch> peer_batches_;

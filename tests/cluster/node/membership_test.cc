@@ -1,6 +1,4 @@
-#include "cluster/node/group_log.h"
 #include "tests/cluster/node/together.h"
-#include "tests/storage/faulty_fs.h"
 
 #include <gtest/gtest.h>
 
@@ -73,31 +71,6 @@ TEST(Membership, AMinorityLetsNobodyIn) {
     EXPECT_EQ(nodes.leader(), 0u);
 }
 
-TEST(GroupLog, RecordsComeBackAndATornTailIsCutOff) {
-    storage::FaultyFs fs;
-    std::vector<Bytes> records;
-    {
-        auto log = GroupLog::open(fs, "/data/cluster", false, records).value();
-        ASSERT_TRUE(log.append("one").has_value());
-        ASSERT_TRUE(log.append("two").has_value());
-    }
-    const std::size_t size = fs.content("/data/cluster/log").size();
-    {
-        auto file = fs.open("/data/cluster/log", storage::OpenMode::existing).value();
-        ASSERT_TRUE(file->write(size, ByteView("\0\0\0\x09torn", 8)).has_value());
-    }
-    records.clear();
-    auto log = GroupLog::open(fs, "/data/cluster", false, records).value();
-    EXPECT_EQ(records, (std::vector<Bytes>{"one", "two"}));
-    ASSERT_TRUE(log.append("three").has_value());
-    records.clear();
-    (void)GroupLog::open(fs, "/data/cluster", false, records).value();
-    EXPECT_EQ(records, (std::vector<Bytes>{"one", "two", "three"}));
-    EXPECT_TRUE(GroupLog::open(fs, "/data/cluster", true, records).has_value());
-    fs.flip("/data/cluster/log", 9);
-    EXPECT_EQ(GroupLog::open(fs, "/data/cluster", false, records).error().kind, ErrorKind::corrupt);
-}
-
 TEST(Membership, AStateThatIsAskedForGoesToANewcomerAsAWhole) {
     Together nodes;
     nodes.found({1, 2, 3});
@@ -153,26 +126,6 @@ TEST(Proposals, GoOnceToALeaderAndAgainWhereNothingComesBack) {
     EXPECT_EQ(numbers(proposals.due(2002, NodeId{3}, Term{3})), Numbers{2});
     proposals.committed({NodeId{1}, 5, 2, {}});
     EXPECT_TRUE(proposals.due(9000, NodeId{3}, Term{3}).empty());
-}
-
-TEST(GroupLog, ARecordTakesThePlaceOfAll) {
-    storage::FaultyFs fs;
-    std::vector<Bytes> records;
-    auto log = GroupLog::open(fs, "/data/cluster", false, records).value();
-    ASSERT_TRUE(log.append("one").has_value());
-    ASSERT_TRUE(log.append("two").has_value());
-    ASSERT_TRUE(log.replace("all").has_value());
-    ASSERT_TRUE(log.append("more").has_value());
-    EXPECT_EQ(log.size(), 8u + 3 + 8 + 4);
-    (void)GroupLog::open(fs, "/data/cluster", true, records).value();
-    EXPECT_EQ(records, (std::vector<Bytes>{"all", "more"}));
-}
-
-TEST(GroupLog, IsMissedByWhoBelongsToACluster) {
-    storage::FaultyFs fs;
-    std::vector<Bytes> records;
-    EXPECT_EQ(GroupLog::open(fs, "/data/cluster", true, records).error().kind, ErrorKind::corrupt);
-    EXPECT_FALSE(fs.exists("/data/cluster/log").value());
 }
 
 }  // namespace
