@@ -37,11 +37,16 @@ void Proposals::add(std::uint64_t number, Bytes command) {
 
 void Proposals::committed(const ProposedCommand& proposal) {
     if (proposal.origin != self_ || proposal.starts != starts_) return;
-    while (!waiting_.empty() && waiting_.front().number <= proposal.number) {
-        waiting_.pop_front();
-        if (sent_ > 0) --sent_;
-        progressed_ = true;
+    if (waiting_.empty() || proposal.number < waiting_.front().number) return;
+    const std::uint64_t first = waiting_.front().number;
+    if (proposal.number > first) {
+        // The first one got lost: no node carries out what comes without it.
+        if (std::exchange(lost_, first) != first) sent_ = 0;
+        return;
     }
+    waiting_.pop_front();
+    if (sent_ > 0) --sent_;
+    progressed_ = true;
 }
 
 std::vector<Bytes> Proposals::due(std::uint64_t now_ms, NodeId leader, Term term) {
@@ -53,7 +58,7 @@ std::vector<Bytes> Proposals::due(std::uint64_t now_ms, NodeId leader, Term term
     leader_ = leader;
     term_ = term;
     if (sent_ == waiting_.size()) return out;
-    repeat_ms_ = now_ms + kRepeatMs;
+    if (sent_ == 0) repeat_ms_ = now_ms + kRepeatMs;
     for (; sent_ < waiting_.size(); ++sent_) out.push_back(waiting_[sent_].encoded);
     return out;
 }

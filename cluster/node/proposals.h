@@ -25,14 +25,14 @@ struct ProposedCommand {
 /// All calls on one thread. Times are monotonic milliseconds.
 class Proposals {
 public:
-    /// Without an answer for so long, all go again.
+    /// Where the first has no answer for so long, all go again.
     static constexpr std::uint64_t kRepeatMs = 1000;
 
     Proposals(NodeId self, std::uint64_t starts) : self_(self), starts_(starts) {}
 
     /// Numbers without gaps.
     void add(std::uint64_t number, Bytes command);
-    /// The group has agreed on it.
+    /// The group has agreed on it; it is carried out where all before it are.
     void committed(const ProposedCommand& proposal);
     /// What goes to the leader now, encoded; nothing where there is none.
     std::vector<Bytes> due(std::uint64_t now_ms, NodeId leader, Term term);
@@ -51,6 +51,8 @@ private:
     /// So many of them were sent to this leader.
     std::size_t sent_ = 0;
     bool progressed_ = false;
+    /// The last one that was missed where a later one came.
+    std::uint64_t lost_ = 0;
     NodeId leader_;
     Term term_;
     std::uint64_t repeat_ms_ = 0;

@@ -1,6 +1,7 @@
 // Cores of several nodes that share their topology, with a metadata group made by the test: proposals get lost, doubled and late, nodes
 // crash and come back, or are given the state as a whole. In the end all have the same.
 #include "broker/core/topology.h"
+#include "cluster/node/proposals.h"
 #include "tests/broker/core/sim_broker.h"
 
 #include <gtest/gtest.h>
@@ -17,7 +18,9 @@ public:
             SimOptions options;
             options.seed = seed * 100 + i;
             options.node = cluster::NodeId{i + 1};
-            nodes_.push_back({std::make_unique<SimBroker>(options), {}, 0});
+            auto broker = std::make_unique<SimBroker>(options);
+            const std::uint64_t starts = broker->starts();
+            nodes_.push_back({std::move(broker), cluster::Proposals(options.node, starts), 0});
         }
         at(0).core().on_leading(at(0).clock().now());
         at(0).end_turn();
@@ -28,18 +31,21 @@ public:
     std::size_t size() const { return nodes_.size(); }
     std::size_t pick(std::size_t below) { return static_cast<std::size_t>(random_() % below); }
 
-    /// A node's proposals reach the group: all that wait, or without the first ones.
-    void submit(std::size_t i, std::size_t lost = 0) {
+    /// A node's proposals that are due reach the group, without the first ones. Now and then time passes, or another node leads. Answers
+    /// whether any were due.
+    bool submit(std::size_t i, std::size_t lost = 0) {
         Node& node = nodes_[i];
         for (ProposalRequest& one : node.broker->take_proposals())
-            node.waiting.push_back(std::move(one));
-        for (std::size_t k = lost; k < node.waiting.size(); ++k)
+            node.proposals->add(one.number, std::move(one.command));
+        now_ms_ += pick(2) * cluster::Proposals::kRepeatMs;
+        if (pick(8) == 0) term_ = cluster::Term{term_.value() + 1};
+        const std::vector<Bytes> due = node.proposals->due(now_ms_, cluster::NodeId{99}, term_);
+        for (std::size_t k = lost; k < due.size(); ++k) {
+            cluster::ProposedCommand one = cluster::decode_proposal(due[k]).value();
             log_.push_back(
-                {log_.size() + 1,
-                 cluster::NodeId{i + 1},
-                 node.broker->starts(),
-                 node.waiting[k].number,
-                 node.waiting[k].command});
+                {log_.size() + 1, one.origin, one.starts, one.number, std::move(one.command)});
+        }
+        return !due.empty();
     }
 
     /// A node learns what comes next.
@@ -48,9 +54,7 @@ public:
         std::vector<ClusterEntry> entries;
         for (; count > 0 && node.position < log_.size(); --count) {
             const ClusterEntry& entry = log_[node.position++];
-            if (entry.origin.value() == i + 1 && entry.starts == node.broker->starts() &&
-                !node.waiting.empty() && entry.number == node.waiting.front().number)
-                node.waiting.erase(node.waiting.begin());
+            node.proposals->committed({entry.origin, entry.starts, entry.number, {}});
             entries.push_back(entry);
         }
         node.broker->core().on_committed(entries, node.broker->clock().now());
@@ -97,8 +101,8 @@ public:
         for (int quiet = 0; quiet < 2; ++quiet) {
             for (std::size_t i = 0; i < nodes_.size(); ++i) {
                 nodes_[i].broker->run();
-                submit(i);
-                if (!nodes_[i].waiting.empty() || nodes_[i].position < log_.size()) quiet = 0;
+                now_ms_ += cluster::Proposals::kRepeatMs;
+                if (submit(i) || nodes_[i].position < log_.size()) quiet = 0;
             }
             for (std::size_t i = 0; i < nodes_.size(); ++i) deliver(i, log_.size());
         }
@@ -111,12 +115,12 @@ public:
 private:
     struct Node {
         std::unique_ptr<SimBroker> broker;
-        std::vector<ProposalRequest> waiting;
+        std::optional<cluster::Proposals> proposals;
         std::size_t position = 0;
     };
 
     void restarted(std::size_t i) {
-        nodes_[i].waiting.clear();
+        nodes_[i].proposals.emplace(cluster::NodeId{i + 1}, at(i).starts());
         // The log is told from its beginning: what the core has of it, it passes over.
         nodes_[i].position = 0;
         deliver(i, log_.size());
@@ -125,6 +129,8 @@ private:
     }
 
     std::mt19937_64 random_;
+    std::uint64_t now_ms_ = 0;
+    cluster::Term term_{1};
     std::vector<Node> nodes_;
     std::vector<ClusterEntry> log_;
 };
@@ -382,11 +388,16 @@ TEST(SharedTopology, WhateverGetsLostAllNodesHaveTheSame) {
             if (::testing::Test::HasFatalFailure()) return;
         }
         nodes.settle();
-        // All have applied the same entry last.
-        AdminRequest last = ChangeDefinitions{{PutGlobalParameter{"last", "1"}}, {}};
-        nodes.at(0).core().administer(AdminId(1), last, nodes.at(0).clock().now());
-        nodes.at(0).end_turn();
+        // Whatever was lost before, what a node wants now comes to pass.
+        for (std::size_t i = 0; i < 3; ++i) {
+            AdminRequest last =
+                ChangeDefinitions{{PutGlobalParameter{fmt::format("last of {}", i), "1"}}, {}};
+            nodes.at(i).core().administer(AdminId(1), last, nodes.at(i).clock().now());
+            nodes.at(i).end_turn();
+        }
         nodes.settle();
+        for (std::size_t i = 0; i < 3; ++i)
+            ASSERT_EQ(nodes.at(i).core().topology().global_parameters().size(), 3u) << "node " << i;
         agreed += nodes.agreed();
         const Bytes expected = nodes.at(0).core().cluster_state().bytes;
         for (std::size_t i = 1; i < 3; ++i)

@@ -115,9 +115,8 @@ TEST(Proposals, GoOnceToALeaderAndAgainWhereNothingComesBack) {
     proposals.add(2, "b");
     EXPECT_EQ(numbers(proposals.due(10, NodeId{2}, Term{1})), Numbers{2});
     EXPECT_TRUE(proposals.due(20, NodeId{2}, Term{1}).empty());
-    EXPECT_EQ(proposals.deadline_ms(), 10 + Proposals::kRepeatMs);
-    EXPECT_EQ(
-        numbers(proposals.due(10 + Proposals::kRepeatMs, NodeId{2}, Term{1})), (Numbers{1, 2}));
+    EXPECT_EQ(proposals.deadline_ms(), Proposals::kRepeatMs);
+    EXPECT_EQ(numbers(proposals.due(Proposals::kRepeatMs, NodeId{2}, Term{1})), (Numbers{1, 2}));
     proposals.committed({NodeId{1}, 4, 2, {}});  // of an earlier process
     proposals.committed({NodeId{2}, 5, 2, {}});  // of another node
     proposals.committed({NodeId{1}, 5, 1, {}});
@@ -126,6 +125,28 @@ TEST(Proposals, GoOnceToALeaderAndAgainWhereNothingComesBack) {
     EXPECT_EQ(numbers(proposals.due(2002, NodeId{3}, Term{3})), Numbers{2});
     proposals.committed({NodeId{1}, 5, 2, {}});
     EXPECT_TRUE(proposals.due(9000, NodeId{3}, Term{3}).empty());
+}
+
+TEST(Proposals, WhatComesWithoutTheOneBeforeGoesAgainWithIt) {
+    using Numbers = std::vector<std::uint64_t>;
+    Proposals proposals(NodeId{1}, 5);
+    for (const std::uint64_t number : {1, 2, 3}) {
+        proposals.add(number, "a");
+        EXPECT_EQ(numbers(proposals.due(number, NodeId{2}, Term{1})), Numbers{number});
+    }
+    // The first got lost on the way to the leader: nobody carries out the second.
+    proposals.committed({NodeId{1}, 5, 2, {}});
+    EXPECT_EQ(numbers(proposals.due(10, NodeId{2}, Term{1})), (Numbers{1, 2, 3}));
+    proposals.committed({NodeId{1}, 5, 3, {}});
+    EXPECT_TRUE(proposals.due(11, NodeId{2}, Term{1}).empty());
+    // Lost again: new ones do not put the repetition off.
+    proposals.add(4, "b");
+    EXPECT_EQ(numbers(proposals.due(900, NodeId{2}, Term{1})), Numbers{4});
+    EXPECT_EQ(
+        numbers(proposals.due(10 + Proposals::kRepeatMs, NodeId{2}, Term{1})),
+        (Numbers{1, 2, 3, 4}));
+    for (const std::uint64_t number : {1, 2, 3, 4}) proposals.committed({NodeId{1}, 5, number, {}});
+    EXPECT_TRUE(proposals.due(9000, NodeId{2}, Term{1}).empty());
 }
 
 }  // namespace
