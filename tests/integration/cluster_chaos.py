@@ -91,11 +91,12 @@ class Round:
         node, other = self.choice.sample(free, 2)
         kinds = [self.kill, self.kill, self.hang]
         if self.network.has_namespaces:
-            kinds += [self.wall_off, self.cut, self.pull]
+            kinds += [self.wall_off, self.cut, self.pull, self.reset, self.reset]
         if not hit:
             kinds.append(self.kill_all)
         kind = self.choice.choice(kinds)
-        hit = {self.kill_all: self.nodes, self.cut: [node, other]}.get(kind, [node])
+        hit = {self.kill_all: self.nodes, self.cut: [node, other],
+               self.reset: [node, other]}.get(kind, [node])
         self.ledger.counts[kind.__name__] += 1
         return kind(*hit), hit
 
@@ -141,6 +142,16 @@ class Round:
         yield
         self.network.mend(node.number, other.number)
         self.ledger.note(f"nodes {node.number} and {other.number} are mended")
+
+    def reset(self, node, other):
+        """Their connections end, and can be made again at once: twice, a moment apart and later."""
+        for later in (False, True):
+            self.ledger.note(f"nodes {node.number} and {other.number} lose their connections")
+            self.network.reset(node.number, other.number)
+            time.sleep(0.1 * self.choice.random())
+            self.network.reset(node.number, other.number)
+            if not later:
+                yield
 
     def pull(self, node):
         """Its cable: clients lose it too, and nobody is told."""

@@ -121,6 +121,11 @@ class Namespaces:
         self._walls.remove((number, other))
         self._route("delete", number, other)
 
+    def reset(self, number, other):
+        """Ends every connection between the two; nothing keeps them from the next one. Where the kernel cannot do that, nothing happens."""
+        subprocess.run([*self.prefix(number), "ss", "-K", "dst", self.host(other)],
+                       check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
     def _route(self, verb, number, other):
         run("ip", "-n", f"n{number}", "route", verb, "unreachable", f"{self.host(other)}/32")
 
