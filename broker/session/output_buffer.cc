@@ -26,7 +26,7 @@ void OutputBuffer::consume(std::size_t size) {
 }
 
 void OutputBuffer::clear() {
-    expected_ = std::min(kExpectedMax, std::max(end_, expected_ / 2));
+    expected_ = std::min(kExpectedMax, std::max(end_ + end_ / 4, expected_ - expected_ / 8));
     begin_ = end_ = capacity_ = 0;
     octets_.reset();
 }

@@ -35,7 +35,8 @@ private:
     std::size_t capacity_ = 0;
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
-    /// How much the last fillings needed: the size to begin with.
+    /// What the last fillings needed, and a quarter more: the size to begin with. A filling that outgrows it is moved, with all its
+    /// bodies; memory that is not written to costs nothing.
     std::size_t expected_ = 0;
 };
 
