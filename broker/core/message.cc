@@ -5,8 +5,10 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <new>
 #include <vector>
 
@@ -48,40 +50,79 @@ private:
 
 namespace {
 
+/// A chunk's worth of pages from the system, and back.
+void* map_chunk() {
+    void* const memory = ::mmap(
+        nullptr,
+        MessagePool::kChunkBytes,
+        PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_ANONYMOUS,
+        -1,
+        0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+    return memory;
+}
+
+void unmap_chunk(void* memory) noexcept { ::munmap(memory, MessagePool::kChunkBytes); }
+
+/// Where threads that free more chunks than they make leave some for those that make more than they free: a publisher's lane and its
+/// consumer's. Handed over by the dozen, so that its mutex is not felt. It is never destroyed: there is nothing to do.
+class ChunkDepot {
+public:
+    static constexpr std::size_t kHandfuls = 4;
+    static constexpr std::size_t kHandful = 16;
+
+    /// Takes a handful from the back of `spare`; false where it is full.
+    bool leave(std::vector<void*>& spare) noexcept {
+        const std::lock_guard lock(mutex_);
+        if (count_ == chunks_.size()) return false;
+        std::copy(spare.end() - kHandful, spare.end(), chunks_.begin() + count_);
+        count_ += kHandful;
+        spare.resize(spare.size() - kHandful);
+        return true;
+    }
+    /// Appends a handful, if there is one.
+    void fetch(std::vector<void*>& spare) {
+        const std::lock_guard lock(mutex_);
+        if (count_ == 0) return;
+        count_ -= kHandful;
+        const auto first = chunks_.begin() + count_;
+        spare.insert(spare.end(), first, first + kHandful);
+    }
+
+private:
+    std::mutex mutex_;
+    std::array<void*, kHandfuls * kHandful> chunks_{};
+    std::size_t count_ = 0;  // whole handfuls
+};
+
+constinit ChunkDepot depot;
+
 /// The thread is ending and its spare chunks are given back: what is freed later, by statics, finds none.
 thread_local bool gone = false;
 
-/// A few chunks of memory that this thread has just freed, still warm in its caches. What is beyond them goes back to the system at
-/// once, so a backlog's memory does not outlive it.
+/// A few chunks of memory that this thread has just freed, still warm in its caches. What is beyond them goes to other threads or back
+/// to the system at once, so a backlog's memory does not outlive it.
 class SpareChunks {
 public:
+    SpareChunks() { spare_.reserve(kSpareMax); }
     ~SpareChunks() {
-        for (void* const memory : spare_) ::munmap(memory, MessagePool::kChunkBytes);
+        for (void* const memory : spare_) unmap_chunk(memory);
         gone = true;
     }
     void* take() {
-        if (!gone && !spare_.empty()) {
-            void* const memory = spare_.back();
-            spare_.pop_back();
-            return memory;
-        }
-        void* const memory = ::mmap(
-            nullptr,
-            MessagePool::kChunkBytes,
-            PROT_READ | PROT_WRITE,
-            MAP_PRIVATE | MAP_ANONYMOUS,
-            -1,
-            0);
-        if (memory == MAP_FAILED) throw std::bad_alloc();
+        if (gone) return map_chunk();
+        if (spare_.empty()) depot.fetch(spare_);
+        if (spare_.empty()) return map_chunk();
+        void* const memory = spare_.back();
+        spare_.pop_back();
         return memory;
     }
     void give(void* memory) noexcept {
-        if (spare_.size() < spare_.capacity())
-            spare_.push_back(memory);
-        else
-            ::munmap(memory, MessagePool::kChunkBytes);
+        if (gone) return unmap_chunk(memory);
+        if (spare_.size() == kSpareMax && !depot.leave(spare_)) return unmap_chunk(memory);
+        spare_.push_back(memory);
     }
-    SpareChunks() { spare_.reserve(kSpareMax); }
 
 private:
     static constexpr std::size_t kSpareMax = 128;
