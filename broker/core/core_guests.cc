@@ -2,12 +2,19 @@
 // own, with every right: what its client may was looked at where the client is.
 #include "broker/core/core_state.h"
 
+#include <algorithm>
+
 namespace lvt::broker {
 
 namespace {
 
 /// A client has less than 65,536 channels of less consumers; what is far beyond is no slot.
 constexpr ConsumerSlot kSlotMax = 1u << 24;
+/// Octets of deliveries that may be on their way to one client of another node: the way is longer than to a lane, and credit comes back
+/// behind that client's node's publishes.
+constexpr std::uint64_t kGuestWindowBytesMax = 4 * 1024 * 1024;
+/// What the clients of one node share of that, about; each has at least a lane's window.
+constexpr std::uint64_t kGuestWindowsBytes = 64 * 1024 * 1024;
 
 }  // namespace
 
@@ -42,6 +49,10 @@ Result<void> CoreState::take(Peer& peer, OpenShadow& item) {
     vhost.vhost = std::move(item.vhost);
     OpenVhost open{id, std::move(vhost)};
     perform(open);
+    if (SessionState* const guest = find_session(peer_lane_, id)) {
+        guest->delivery_credit.limit = std::clamp(
+            kGuestWindowsBytes / peer.guests.size(), kDeliveryWindowBytes, kGuestWindowBytesMax);
+    }
     return {};
 }
 
