@@ -183,9 +183,12 @@ bool PeerLink::on_frame(ByteView& in) {
     const std::size_t size = reader.u32();
     const std::uint8_t type = reader.u8();
     const bool known = type >= static_cast<std::uint8_t>(FrameType::formation) &&
-                       type <= static_cast<std::uint8_t>(FrameType::stream);
+                       type <= static_cast<std::uint8_t>(FrameType::answer);
     if (size > kFrameBytesMax || !known) {
-        fail(LinkFault::nonsense, "a frame of it makes no sense");
+        fail(
+            LinkFault::nonsense,
+            known ? "a frame of it makes no sense"
+                  : fmt::format("it sends frames of type {}, which this node does not know", type));
         return false;
     }
     if (reader.rest().size() < size) return false;

@@ -19,6 +19,8 @@ enum class FrameType : std::uint8_t {
     group = 2,      // raft/message.h
     proposal = 3,   // node/proposals.h, to whoever leads the group
     stream = 4,     // what is not lost on the way while the link stands (broker/net/peer_streams.h)
+    question = 5,   // inquiry.h
+    answer = 6,     // the same
 };
 
 struct LinkFrame {
