@@ -132,7 +132,8 @@ Result<void> Application::build() {
             {[this] { return accepting_; },
              [this] { return prometheus_listener(); },
              [this] { return tls_ ? tls_->certificates() : std::vector<TlsCertificate>{}; },
-             [this] { return cluster_status(); }});
+             [this] { return cluster_status(); },
+             members()});
         LVT_TRY(open_control());
         if (!cluster_) LVT_TRY(load_definitions());
         run();
@@ -317,6 +318,7 @@ Result<void> Application::open_control() {
             [this] { return cluster_status(); },
             [this] { return management_->told_facts(); },
             [this] { return cluster_.get(); },
+            members(),
             options_.on_restart_requested,
             options_.app_stopped});
     if (control.has_error()) return control.error();
@@ -349,7 +351,7 @@ void Application::run() {
     } else {
         core_thread_->loop().post([this] { open_alone(); });
     }
-    management_->start(control_ != nullptr, [this](Error error) { fail(std::move(error)); });
+    management_->start(control_ || cluster_, [this](Error error) { fail(std::move(error)); });
     if (!prometheus_) return;
     prometheus_->start(
         {options_.config,
@@ -368,6 +370,7 @@ void Application::accept_connections() {
     accepting_ = true;
     for (const auto& listener : listeners_)
         listener->start([this, from = listener.get()](int fd) { take_connection(*from, fd); });
+    if (control_) control_->on_serving();
 }
 
 void Application::take_connection(const Listener& listener, int fd) {

@@ -21,6 +21,11 @@
 #include <string>
 #include <vector>
 
+namespace lvt::cluster {
+struct Answer;
+struct Question;
+}  // namespace lvt::cluster
+
 namespace lvt::broker {
 
 class BrokerControl;
@@ -28,6 +33,7 @@ class ClusterServer;
 struct ClusterHooks;
 struct ClusterStatus;
 class ManagementServer;
+struct Members;
 class PrometheusServer;
 
 struct ApplicationOptions {
@@ -95,6 +101,10 @@ private:
     void start_cluster();
     void begin_run(std::vector<ClusterNode> alive);
     void add_stream_hooks(ClusterHooks& hooks);
+    // application_members.cc
+    Members members();
+    /// Any thread: another member's.
+    void on_question(cluster::Question question, std::function<void(cluster::Answer)> respond);
     /// From the cluster's thread: a turn, after which clients may be let in.
     void call_core(std::function<void(Core&, Time)> action);
     void forget_others(const std::vector<cluster::NodeId>& members);

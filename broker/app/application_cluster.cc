@@ -70,6 +70,9 @@ void Application::start_cluster() {
             if (control_) control_->stop_app();
         });
     };
+    hooks.on_question = [this](cluster::Question question, auto respond) {
+        on_question(std::move(question), std::move(respond));
+    };
     hooks.wants_facts = [this] {
         core_thread_->loop().post(
             [this] { cluster_->set_facts(encode_node_facts(management_->told_facts())); });

@@ -24,6 +24,18 @@ namespace {
 
 /// Exit codes of rabbitmqctl.
 constexpr int kUsage = 64;
+constexpr int kData = 65;
+
+/// What members do for each other, each with what is on it alone.
+constexpr std::string_view kForMembers[] = {
+    "ping",
+    "list_queues",
+    "list_connections",
+    "list_channels",
+    "list_consumers",
+    "purge_queue",
+    "delete_queue",
+    "close_connections"};
 
 }  // namespace
 
@@ -44,10 +56,10 @@ public:
           cluster_status_(std::move(hooks.cluster_status)),
           node_facts_(std::move(hooks.node_facts)),
           pids_(PidNames::of_process(config.node_name, clock.now().wall)),
-          lists_(core, thread.loop(), pids_),
+          lists_(core, thread.loop(), pids_, hooks.members),
           operate_(
-              thread, watch, pids_, config.memory_total_bytes, hooks.app_stopped,
-              {std::move(hooks.stop_app), std::move(hooks.start_app)}),
+              core, thread, watch, pids_, hooks.members, config.memory_total_bytes,
+              hooks.app_stopped, {std::move(hooks.stop_app), std::move(hooks.start_app)}),
           changes_(
               thread, config.node_name,
               {std::move(hooks.cluster),
@@ -64,10 +76,31 @@ public:
         if (verb == "stop" && on_stop_requested_) on_stop_requested_();
     }
 
+    void answer_member(
+        const std::string& question, const std::function<void(unsigned, std::string)>& tell) {
+        boost::system::error_code error;
+        json::value asked = json::parse(question, error);
+        json::object* const request = error ? nullptr : asked.if_object();
+        const json::value* const verb = request ? request->if_contains("verb") : nullptr;
+        if (!verb || !verb->is_string()) return tell(kData, "the request makes no sense");
+        const std::string name(verb->get_string());
+        if (std::ranges::find(kForMembers, name) == std::end(kForMembers))
+            return tell(kUsage, fmt::format("'{}' is not for members", name));
+        const json::value* const given = request->if_contains("args");
+        json::object args = given && given->is_object() ? given->get_object() : json::object{};
+        args["local"] = true;
+        control(name, args, [tell](const ControlAnswer& answer) {
+            if (!answer.error.empty())
+                return tell(static_cast<unsigned>(answer.exit_code), answer.error);
+            tell(0, answer.serialized.empty() ? json::serialize(answer.value) : answer.serialized);
+        });
+    }
+
     const PidNames& pids() const { return pids_; }
     void stop_app() {
         operate_.stop_app([](const ControlAnswer&) {});
     }
+    void on_serving() { operate_.on_serving(); }
 
     std::unique_ptr<ControlServer> server;
 
@@ -175,6 +208,11 @@ BrokerControl::~BrokerControl() = default;
 
 const PidNames& BrokerControl::pids() const { return handler_->pids(); }
 void BrokerControl::stop_app() { handler_->stop_app(); }
+void BrokerControl::on_serving() { handler_->on_serving(); }
+void BrokerControl::answer_member(
+    const std::string& question, std::function<void(unsigned code, std::string text)> done) {
+    handler_->answer_member(question, done);
+}
 
 Result<std::unique_ptr<BrokerControl>> BrokerControl::open(
     const Config& config, const Core& core, CoreThread& thread, const Clock& clock,

@@ -5,6 +5,7 @@
 #include "broker/app/resource_watch.h"
 #include "broker/config/config.h"
 #include "broker/core/core.h"
+#include "broker/management/members.h"
 #include "broker/management/node_facts.h"
 #include "broker/management/pid_names.h"
 #include "broker/net/core_thread.h"
@@ -36,6 +37,7 @@ struct ControlHooks {
     std::function<ToldFacts()> node_facts;
     /// Null: the same.
     std::function<ClusterServer*()> cluster;
+    Members members;
     /// The data is marked for removal (node_reset.h): the broker ends and begins anew, its app stopped.
     std::function<void()> restart;
     /// Until start_app.
@@ -53,6 +55,12 @@ public:
     const PidNames& pids() const;
     /// As `leveret ctl stop_app`.
     void stop_app();
+    /// Clients are let in.
+    void on_serving();
+    /// What another member asks of this node: {"verb", "args"}. `done` is called once, with rabbitmqctl's exit code and the value, or
+    /// what is wrong.
+    void answer_member(
+        const std::string& question, std::function<void(unsigned code, std::string text)> done);
     /// When the loop does not run any more.
     ~BrokerControl();
 

@@ -5,8 +5,6 @@
 #include "broker/net/socket_address.h"
 #include "cluster/discovery/node_name.h"
 
-#include <arpa/inet.h>
-#include <netdb.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -102,14 +100,22 @@ Result<void> ClusterServer::Node::bind(const std::string& wanted) {
             },
             [this](const std::string& host, Resolved done) { resolve(host, std::move(done)); },
             [this](std::uint64_t link) {
+                if (inquiries_->owns(link)) return inquiries_->on_open(link);
                 if (streams_) streams_->on_open(link);
             },
             [this](std::uint64_t link) {
+                if (inquiries_->owns(link)) return inquiries_->on_closed(link);
                 if (streams_) streams_->on_closed(link);
             }},
         loop_,
         clock_,
         random_,
+        log_);
+    inquiries_.emplace(
+        *transport_,
+        [this](cluster::Question question, PeerInquiries::Respond respond) {
+            on_question(std::move(question), std::move(respond));
+        },
         log_);
     return {};
 }
@@ -233,6 +239,9 @@ void ClusterServer::Node::on_frame(std::uint64_t link, cluster::LinkFrame frame)
         if (!streams_) return transport_->drop(link, "not a member yet");
         return streams_->on_frame(link, frame.payload);
     }
+    if (frame.type == cluster::FrameType::question)
+        return inquiries_->on_question(link, frame.payload);
+    if (frame.type == cluster::FrameType::answer) return inquiries_->on_answer(link, frame.payload);
     if (frame.type == cluster::FrameType::formation) {
         const auto message = cluster::decode_formation(frame.payload);
         const auto [host, port] = transport_->dialled(link);
@@ -257,6 +266,7 @@ void ClusterServer::Node::serve() {
     serving_ = true;
     formation_->tick(now_ms());
     if (membership_) membership_->tick(now_ms());
+    inquiries_->look(now_ms());
     look_around();
     for (bool more = true; more && !failed_;) {
         more = serve_formation();
@@ -274,6 +284,7 @@ void ClusterServer::Node::serve() {
     if (idle_) return;
     std::uint64_t due = std::min(formation_->deadline_ms(), departures_.deadline_ms());
     if (membership_) due = std::min({due, membership_->deadline_ms(), proposals_->deadline_ms()});
+    due = std::min(due, inquiries_->deadline_ms());
     if (streams_) due = std::min(due, streams_->deadline_ms());
     if (caught_up_ && !told_caught_up_) due = std::min(due, streams_by_ms_);
     const Milliseconds now = clock_.now().monotonic;
@@ -349,40 +360,6 @@ void ClusterServer::Node::publish_status() {
 ClusterStatus ClusterServer::Node::status() const {
     const std::lock_guard lock(status_mutex_);
     return status_;
-}
-
-void ClusterServer::Node::resolve(const std::string& host, Resolved done) {
-    const std::lock_guard lock(resolve_mutex_);
-    to_resolve_.emplace_back(host, std::move(done));
-    resolve_changed_.notify_all();
-}
-
-void ClusterServer::Node::run_resolver() {
-    std::unique_lock lock(resolve_mutex_);
-    while (true) {
-        resolve_changed_.wait(lock, [this] { return resolve_no_more_ || !to_resolve_.empty(); });
-        if (resolve_no_more_) return;
-        auto [host, done] = std::move(to_resolve_.front());
-        to_resolve_.pop_front();
-        lock.unlock();
-        std::vector<std::string> found;
-        addrinfo hints{};
-        hints.ai_socktype = SOCK_STREAM;
-        addrinfo* list = nullptr;
-        if (::getaddrinfo(host.c_str(), nullptr, &hints, &list) == 0) {
-            for (const addrinfo* one = list; one; one = one->ai_next) {
-                sockaddr_storage storage{};
-                std::copy_n(
-                    reinterpret_cast<const char*>(one->ai_addr),
-                    one->ai_addrlen,
-                    reinterpret_cast<char*>(&storage));
-                found.push_back(socket_end(storage).address);
-            }
-            ::freeaddrinfo(list);
-        }
-        loop_.post([done = std::move(done), found = std::move(found)] { done(found); });
-        lock.lock();
-    }
 }
 
 }  // namespace lvt::broker

@@ -4,6 +4,7 @@
 #include "broker/app/cluster_server.h"
 #include "broker/app/discovery_thread.h"
 #include "broker/net/listener.h"
+#include "broker/net/peer_inquiries.h"
 #include "broker/net/peer_streams.h"
 #include "broker/net/peer_transport.h"
 #include "cluster/discovery/registry.h"
@@ -42,6 +43,11 @@ public:
     ClusterStatus status() const;                                         // any thread
     void post(std::function<void()> run) { loop_.post(std::move(run)); }  // any thread
 
+    // cluster_streams.cc
+    void ask(
+        std::uint8_t kind, const std::string& text, std::optional<cluster::NodeId> only,
+        Answers done);
+
     // cluster_node_operate.cc: ClusterServer's
     void forget(const std::string& node, Done done);
     void leave(Done done);
@@ -64,6 +70,7 @@ private:
     void serve();
     bool serve_formation();
     void serve_streams();
+    void on_question(cluster::Question question, PeerInquiries::Respond respond);
     /// Clients are let in when the queues of all members that answer can be reached, or have waited for it.
     void tell_caught_up();
     /// Other members that this one hears, or that one of those hears.
@@ -118,6 +125,8 @@ private:
     bool alone_ = false;
     /// Not before this node has caught up.
     std::optional<PeerStreams> streams_;
+    /// There with the transport.
+    std::optional<PeerInquiries> inquiries_;
     std::unique_ptr<DiscoveryThread> discovery_;
     cluster::Departures departures_;
     std::optional<cluster::Cleanup> cleanup_;

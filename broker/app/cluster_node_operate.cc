@@ -180,6 +180,7 @@ void ClusterServer::Node::on_removed() {
     const auto self = formation_->self().id;
     const auto cluster = formation_->state().cluster;
     membership_.reset();
+    inquiries_->give_up();
     departures_.answered(self, cluster::RemoveStatus::done);
     log_.log(
         LogLevel::error,

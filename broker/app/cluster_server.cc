@@ -41,6 +41,12 @@ void ClusterServer::propose(std::vector<ProposalRequest> proposals) {
     node_->propose(std::move(proposals));
 }
 void ClusterServer::send(std::vector<StreamBatch> batches) { node_->send(std::move(batches)); }
+void ClusterServer::ask(
+    std::uint8_t kind, std::string text, std::optional<cluster::NodeId> only, Answers done) {
+    node_->post([node = node_.get(), kind, text = std::move(text), only, done = std::move(done)] {
+        node->ask(kind, text, only, done);
+    });
+}
 void ClusterServer::end_stream(cluster::NodeId peer, std::uint64_t stream, std::string reason) {
     node_->end_stream(peer, stream, std::move(reason));
 }

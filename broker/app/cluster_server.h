@@ -4,6 +4,7 @@
 #include "broker/config/config.h"
 #include "broker/net/core_thread.h"
 #include "cluster/discovery/discovery_error.h"
+#include "cluster/transport/inquiry.h"
 
 #include <memory>
 #include <optional>
@@ -54,6 +55,14 @@ struct ClusterOutcome {
     Kind kind = Kind::done;
 };
 
+/// What another member said when it was asked.
+struct MemberAnswer {
+    cluster::NodeId id;
+    std::string name;
+    /// Nothing: it is down, or was silent for too long (PeerInquiries::kPatienceMs).
+    std::optional<cluster::Answer> answer;
+};
+
 /// What the metadata group tells the core, in order. Called on the cluster's thread.
 struct ClusterHooks {
     /// Answered with stored() once it is durable.
@@ -75,6 +84,9 @@ struct ClusterHooks {
     std::function<void(std::vector<ClusterNode> alive)> on_caught_up;
     /// Once, also where it was removed before the start: the node is no member any more.
     std::function<void()> on_removed;
+    /// Another member asks; `respond` is called once, on any thread.
+    std::function<void(cluster::Question, std::function<void(cluster::Answer)> respond)>
+        on_question;
     /// Every second or so: set_facts() is due.
     std::function<void()> wants_facts;
     /// The node does nothing until begin(), where it does not belong to a cluster yet.
@@ -118,6 +130,11 @@ public:
     void provide_state(std::uint64_t index, Bytes state);
     /// Any thread, in order.
     void send(std::vector<StreamBatch> batches);
+    using Answers = std::function<void(std::vector<MemberAnswer>)>;
+    /// Any thread: asks all other members, or `only` that one. `done` is called once, on the cluster's thread, when all have answered or
+    /// are known not to; not at all where the cluster is stopped before.
+    void ask(
+        std::uint8_t kind, std::string text, std::optional<cluster::NodeId> only, Answers done);
     /// Any thread: what came on it makes no sense.
     void end_stream(cluster::NodeId peer, std::uint64_t stream, std::string reason);
     /// Unregisters. Blocks.

@@ -1,6 +1,7 @@
-// ClusterServer's streams: what the cores of this node and its peers tell each other.
+// ClusterServer's streams: what the cores of this node and its peers tell each other. And what nodes ask each other.
 #include "broker/app/cluster_node.h"
 
+#include <algorithm>
 #include <set>
 
 namespace lvt::broker {
@@ -66,6 +67,53 @@ void ClusterServer::Node::end_stream(
     loop_.post([this, peer, stream, reason = std::move(reason)] {
         if (streams_) streams_->end(peer, stream, reason);
     });
+}
+
+namespace {
+
+/// Answers that come one by one.
+struct Gathering {
+    std::vector<MemberAnswer> answers;
+    std::size_t awaited = 0;
+    ClusterServer::Answers done;
+};
+
+}  // namespace
+
+void ClusterServer::Node::ask(
+    std::uint8_t kind, const std::string& text, std::optional<cluster::NodeId> only, Answers done) {
+    auto gathering = std::make_shared<Gathering>();
+    gathering->done = std::move(done);
+    std::vector<cluster::Peer> running;
+    for (const cluster::NodeId id :
+         membership_ ? membership_->members() : std::vector<cluster::NodeId>{}) {
+        if (id == formation_->self().id || (only && *only != id)) continue;
+        const auto peer = formation_->peer(id);
+        gathering->answers.push_back({id, peer ? peer->name : to_text(id), {}});
+        if (peer && formation_->is_fresh(id)) running.push_back(*peer);
+    }
+    gathering->awaited = running.size();
+    if (running.empty()) return gathering->done(std::move(gathering->answers));
+    for (const cluster::Peer& peer : running) {
+        inquiries_->ask(now_ms(), peer, kind, text, [gathering, id = peer.id](auto answer) {
+            const auto member = std::ranges::find(gathering->answers, id, &MemberAnswer::id);
+            if (answer && answer->status == cluster::AnswerStatus::told)
+                member->answer = std::move(answer);
+            if (--gathering->awaited == 0) gathering->done(std::move(gathering->answers));
+        });
+    }
+    // Who is silent is noticed in time.
+    serve();
+}
+
+void ClusterServer::Node::on_question(cluster::Question question, PeerInquiries::Respond respond) {
+    // It may come after the node has let go of everything.
+    if (!hooks_.on_question) return;
+    hooks_.on_question(
+        std::move(question), [this, respond = std::move(respond)](cluster::Answer answer) {
+            auto shared = std::make_shared<cluster::Answer>(std::move(answer));
+            loop_.post([respond, shared] { respond(std::move(*shared)); });
+        });
 }
 
 }  // namespace lvt::broker

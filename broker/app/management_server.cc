@@ -81,22 +81,21 @@ void ManagementServer::open(ResourceWatch& watch, Hooks hooks) {
     slices_ = std::make_unique<SliceQueue>(
         [&thread](std::function<void()> slice) { thread.loop().post(std::move(slice)); });
     thread.set_inner_lane([this](EffectBatch& batch) { caller_->on_effects(batch); });
-    api_ = std::make_unique<ManagementApi>(
-        Api{api_options(parts_.config),
-            parts_.core,
-            parts_.clock,
-            parts_.log,
-            random_,
-            PidNames{parts_.config.node_name, 0},
-            *caller_,
-            [this](std::function<void()> slice) { slices_->add(std::move(slice)); },
-            [&thread](AdminRequest request, std::function<void(AdminReply)> done) {
-                thread.administer(std::move(request), std::move(done));
-            },
-            [this] { return node_facts(); },
-            [this] {
-                return cluster_members(hooks_.cluster(), parts_.config.node_name, told_facts());
-            }});
+    api_ = std::make_unique<ManagementApi>(Api{
+        api_options(parts_.config),
+        parts_.core,
+        parts_.clock,
+        parts_.log,
+        random_,
+        PidNames{parts_.config.node_name, 0},
+        *caller_,
+        [this](std::function<void()> slice) { slices_->add(std::move(slice)); },
+        [&thread](AdminRequest request, std::function<void(AdminReply)> done) {
+            thread.administer(std::move(request), std::move(done));
+        },
+        [this] { return node_facts(); },
+        [this] { return cluster_members(hooks_.cluster(), parts_.config.node_name, told_facts()); },
+        hooks_.members});
     http::ServerOptions options;
     options.body_bytes_max = parts_.config.management.body_bytes_max;
     server_ = std::make_unique<http::Server>(parts_.loop.context(), options, *api_);
@@ -140,8 +139,8 @@ NodeFacts ManagementServer::node_facts() const {
     return facts;
 }
 
-void ManagementServer::start(bool by_control_socket, FatalHandler on_fatal) {
-    if (listeners_.empty() && !by_control_socket) return;
+void ManagementServer::start(bool otherwise, FatalHandler on_fatal) {
+    if (listeners_.empty() && !otherwise) return;
     if (tls_) {
         handshakes_ = std::make_unique<HandshakeThread>(
             HandshakeOptions{
@@ -193,6 +192,17 @@ void ManagementServer::adopt_owner(OwnedFd socket) {
     parts_.loop.post([this, shared] {
         owners_server_->adopt(shared->release(), {"control socket", true, true});
     });
+}
+
+void ManagementServer::answer_member(
+    MemberRequest request, std::function<void(unsigned status, std::string body)> done) {
+    api_->answer_member(
+        std::move(request), [this, done = std::move(done)](http::MakeResponse make) {
+            parts_.loop.post([done, make = std::move(make)] {
+                http::Response response = make();
+                done(response.status, std::move(response.body));
+            });
+        });
 }
 
 void ManagementServer::close_listeners() {

@@ -4,6 +4,7 @@
 #include "broker/app/resource_watch.h"
 #include "broker/config/config.h"
 #include "broker/core/core.h"
+#include "broker/management/members.h"
 #include "broker/net/admission_control.h"
 #include "broker/net/core_thread.h"
 #include "broker/net/handshake_thread.h"
@@ -60,6 +61,7 @@ public:
         std::function<std::vector<TlsCertificate>()> certificates;
         /// Nothing where there is no cluster.
         std::function<std::optional<ClusterStatus>()> cluster;
+        Members members;
     };
 
     /// Binds where the configuration says so. The error's text names the key.
@@ -69,10 +71,13 @@ public:
 
     /// Before the core's thread starts: the API acts as a client on the core's inner lane.
     void open(ResourceWatch& watch, Hooks hooks);
-    /// Starts the thread and accepts; nothing where nobody can come: by no listener, and not `by_control_socket`.
-    void start(bool by_control_socket, FatalHandler on_fatal);
+    /// Starts the thread and accepts; nothing where nobody can come: by no listener, and not `otherwise` (the control socket, members).
+    void start(bool otherwise, FatalHandler on_fatal);
     /// Any thread: serves who has come by the control socket and may do everything.
     void adopt_owner(OwnedFd socket);
+    /// Any thread: a request that another member's user has made there, about this node alone. `done` is called on the server's thread.
+    void answer_member(
+        MemberRequest request, std::function<void(unsigned status, std::string body)> done);
     /// Any thread: nothing is accepted any more.
     void close_listeners();
     /// Ends the thread.

@@ -1,8 +1,12 @@
 #include "broker/app/operate_control.h"
 
+#include "broker/core/topology.h"
+
 #include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 namespace lvt::broker {
@@ -27,6 +31,26 @@ bool is_set(const json::object& args, std::string_view key) {
 
 ControlAnswer done_with(json::value value) { return {std::move(value), {}, 0}; }
 
+ControlAnswer answer_of(const MemberSaid::Told& told) {
+    if (told.code != 0) return ControlAnswer::refusal(told.text, static_cast<int>(told.code));
+    ControlAnswer answer;
+    answer.serialized = told.text;
+    return answer;
+}
+
+/// Of what each did.
+std::uint64_t sum_of(const std::vector<MemberSaid>& said) {
+    std::uint64_t sum = 0;
+    for (const MemberSaid& one : said) {
+        std::uint64_t count = 0;
+        if (one.told && one.told->code == 0)
+            (void)std::from_chars(
+                one.told->text.data(), one.told->text.data() + one.told->text.size(), count);
+        sum += count;
+    }
+    return sum;
+}
+
 ControlAnswer deleted(const AdminReply& reply) {
     switch (reply.outcome) {
         case AdminOutcome::done:
@@ -45,11 +69,13 @@ ControlAnswer deleted(const AdminReply& reply) {
 }  // namespace
 
 OperateControl::OperateControl(
-    CoreThread& thread, ResourceWatch& watch, const PidNames& pids,
-    std::uint64_t memory_total_bytes, bool app_stopped, Hooks hooks)
-    : thread_(thread),
+    const Core& core, CoreThread& thread, ResourceWatch& watch, const PidNames& pids,
+    Members members, std::uint64_t memory_total_bytes, bool app_stopped, Hooks hooks)
+    : core_(core),
+      thread_(thread),
       watch_(watch),
       pids_(pids),
+      members_(std::move(members)),
       memory_total_bytes_(memory_total_bytes),
       hooks_(std::move(hooks)),
       app_(app_stopped ? App::stopped : App::running) {}
@@ -84,7 +110,32 @@ bool OperateControl::operate(
     return true;
 }
 
+bool OperateControl::do_at_home(
+    const std::string& verb, const json::object& args, const ControlHandler::Done& done,
+    std::function<void()> otherwise) {
+    if (!members_.ask || is_set(args, "local")) return false;
+    const VirtualHost* const vhost = core_.topology().find_vhost(text(args, "vhost"));
+    const Queue* const queue = vhost ? vhost->find_queue(text(args, "queue")) : nullptr;
+    if (!queue || members_.is_here(*queue)) return false;
+    members_.ask(
+        InquiryKind::control,
+        json::serialize(json::object{{"verb", verb}, {"args", args}}),
+        queue->home,
+        [done, otherwise = std::move(otherwise), name = queue->name](std::vector<MemberSaid> said) {
+            if (!said.empty() && said.front().told) return done(answer_of(*said.front().told));
+            if (otherwise) return otherwise();
+            done(ControlAnswer::refusal(
+                fmt::format(
+                    "queue '{}' lives at {}, which is down",
+                    name,
+                    said.empty() ? "a node" : said.front().node),
+                kUnavailable));
+        });
+    return true;
+}
+
 void OperateControl::purge_queue(const json::object& args, ControlHandler::Done done) {
+    if (do_at_home("purge_queue", args, done, nullptr)) return;
     thread_.administer(
         PurgeQueue{text(args, "vhost"), text(args, "queue")},
         [done = std::move(done)](const AdminReply& reply) {
@@ -94,17 +145,22 @@ void OperateControl::purge_queue(const json::object& args, ControlHandler::Done 
 }
 
 void OperateControl::delete_queue(const json::object& args, ControlHandler::Done done) {
-    thread_.administer(
-        RemoveQueue{
-            text(args, "vhost"),
-            text(args, "queue"),
-            is_set(args, "if_empty"),
-            is_set(args, "if_unused")},
-        [done = std::move(done)](const AdminReply& reply) { done(deleted(reply)); });
+    const RemoveQueue request{
+        text(args, "vhost"),
+        text(args, "queue"),
+        is_set(args, "if_empty"),
+        is_set(args, "if_unused")};
+    const auto remove = [this, request, done] {
+        thread_.administer(request, [done](const AdminReply& reply) { done(deleted(reply)); });
+    };
+    // Without its home it can go as well, but nobody knows what is in it.
+    const bool any = !request.if_empty && !request.if_unused;
+    if (!do_at_home("delete_queue", args, done, any ? remove : std::function<void()>())) remove();
 }
 
 void OperateControl::close_connections(const json::object& args, ControlHandler::Done done) {
     CloseConnections request{{}, false, text(args, "reason")};
+    json::array others;
     const json::value* const pids = args.if_contains("pids");
     for (const json::value& pid : pids && pids->is_array() ? pids->get_array() : json::array{}) {
         const std::string_view name =
@@ -113,11 +169,29 @@ void OperateControl::close_connections(const json::object& args, ControlHandler:
         if (!parsed)
             return done(ControlAnswer::refusal(
                 fmt::format("Error:\n{{:invalid_pid_syntax, \"{}\"}}", name), kUnavailable));
-        if (parsed->ours) request.numbers.push_back(parsed->number);
+        if (parsed->ours)
+            request.numbers.push_back(parsed->number);
+        else
+            others.emplace_back(name);
     }
-    thread_.administer(std::move(request), [done = std::move(done)](const AdminReply& reply) {
-        done(done_with(reply.count));
-    });
+    thread_.administer(
+        std::move(request),
+        [this,
+         reason = text(args, "reason"),
+         others = std::move(others),
+         local = is_set(args, "local"),
+         done = std::move(done)](const AdminReply& reply) {
+            if (others.empty() || local || !members_.ask) return done(done_with(reply.count));
+            members_.ask(
+                InquiryKind::control,
+                json::serialize(json::object{
+                    {"verb", "close_connections"},
+                    {"args", json::object{{"pids", others}, {"reason", reason}}}}),
+                std::nullopt,
+                [done, count = reply.count](const std::vector<MemberSaid>& said) {
+                    done(done_with(count + sum_of(said)));
+                });
+        });
 }
 
 void OperateControl::set_tracing(bool on, const json::object& args, ControlHandler::Done done) {
@@ -143,6 +217,7 @@ void OperateControl::stop_app(ControlHandler::Done done) {
         return done(ControlAnswer::refusal("the broker is being stopped already", kUnavailable));
     if (app_ == App::stopped) return done(done_with(true));
     app_ = App::stopping;
+    serving_ = false;
     hooks_.stop_app([this, done = std::move(done)] {
         app_ = App::stopped;
         done(done_with(true));
@@ -159,13 +234,23 @@ void OperateControl::start_app(ControlHandler::Done done) {
         app_ = App::running;
     }
     done(done_with(true));
-    for (const ControlHandler::Done& waiting : std::exchange(awaiting_, {}))
-        waiting(done_with(true));
+    tell_waiting();
 }
 
 void OperateControl::await_startup(ControlHandler::Done done) {
-    if (app_ == App::running) return done(done_with(true));
     awaiting_.push_back(std::move(done));
+    tell_waiting();
+}
+
+void OperateControl::on_serving() {
+    serving_ = true;
+    tell_waiting();
+}
+
+void OperateControl::tell_waiting() {
+    if (app_ != App::running || !serving_) return;
+    for (const ControlHandler::Done& waiting : std::exchange(awaiting_, {}))
+        waiting(done_with(true));
 }
 
 }  // namespace lvt::broker

@@ -3,6 +3,7 @@
 
 #include "broker/app/resource_watch.h"
 #include "broker/ctl/control_server.h"
+#include "broker/management/members.h"
 #include "broker/management/pid_names.h"
 #include "broker/net/core_thread.h"
 
@@ -21,18 +22,25 @@ public:
 
     /// All must outlive it and what it has begun.
     OperateControl(
-        CoreThread& thread, ResourceWatch& watch, const PidNames& pids,
-        std::uint64_t memory_total_bytes, bool app_stopped, Hooks hooks);
+        const Core& core, CoreThread& thread, ResourceWatch& watch, const PidNames& pids,
+        Members members, std::uint64_t memory_total_bytes, bool app_stopped, Hooks hooks);
 
     /// `done` is called once. False, and nothing is called: no such verb.
     bool operate(
         const std::string& verb, const boost::json::object& args, ControlHandler::Done& done);
     bool app_running() const { return app_ == App::running; }
     void stop_app(ControlHandler::Done done);
+    /// Clients are let in.
+    void on_serving();
 
 private:
     enum class App { running, stopping, stopped };
 
+    /// Has the home of the queue do it, where that is another node; false where it is this one. `otherwise` is done where the home is
+    /// down; null: that is refused.
+    bool do_at_home(
+        const std::string& verb, const boost::json::object& args, const ControlHandler::Done& done,
+        std::function<void()> otherwise);
     void purge_queue(const boost::json::object& args, ControlHandler::Done done);
     void delete_queue(const boost::json::object& args, ControlHandler::Done done);
     void close_connections(const boost::json::object& args, ControlHandler::Done done);
@@ -40,14 +48,19 @@ private:
     std::uint64_t limit_of(const boost::json::object& args) const;
     void start_app(ControlHandler::Done done);
     void await_startup(ControlHandler::Done done);
+    void tell_waiting();
 
+    const Core& core_;
     CoreThread& thread_;
     ResourceWatch& watch_;
     const PidNames& pids_;
+    const Members members_;
     const std::uint64_t memory_total_bytes_;
     Hooks hooks_;
     App app_;
-    /// await_startup, while it does not run.
+    /// Clients are let in; a node of a cluster has become a member first.
+    bool serving_ = false;
+    /// await_startup, while it does not run, or nobody is let in.
     std::vector<ControlHandler::Done> awaiting_;
 };
 

@@ -1,6 +1,7 @@
 // The sessions of other nodes' clients that want something of queues of this one. A guest is a session like any other, in a lane of its
 // own, with every right: what its client may was looked at where the client is.
 #include "broker/core/core_state.h"
+#include "broker/core/guest.h"
 
 #include <algorithm>
 
@@ -47,6 +48,8 @@ Result<void> CoreState::take(Peer& peer, OpenShadow& item) {
     perform(login);
     VhostRequest vhost;
     vhost.vhost = std::move(item.vhost);
+    // For listings: whose client it is.
+    vhost.client_properties.add_string(kGuestNode, peer.name);
     OpenVhost open{id, std::move(vhost)};
     perform(open);
     if (SessionState* const guest = find_session(peer_lane_, id)) {

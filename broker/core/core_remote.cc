@@ -52,12 +52,10 @@ RemoteChannel::Place* CoreState::reach(ChannelState& channel, const Queue& queue
     if (!channel.remote) channel.remote = std::make_unique<RemoteChannel>();
     if (RemoteChannel::Place* const there = channel.remote->place(peer)) return there;
     Shadow& shadow = open_shadow(*channel.session, *peer);
-    // Numbers of its own: one that is about to end may still be spoken of.
+    // The client's number, as listings show it, or another: one that is about to end may still be spoken of.
     if (shadow.channels.size() == std::numeric_limits<std::uint16_t>::max()) return nullptr;
-    do {
-        ++shadow.last_channel;
-    } while (shadow.last_channel == 0 || shadow.channels.contains(ChannelId(shadow.last_channel)));
-    const ChannelId id(shadow.last_channel);
+    ChannelId id = channel.id;
+    while (id.value() == 0 || shadow.channels.contains(id)) id = ChannelId(++shadow.last_channel);
     shadow.channels[id] = {key_of(channel), false, nullptr};
     tell(*peer, OpenChannel{shadow.id, id, false});
     channel.remote->places.push_back({peer, &shadow, id});

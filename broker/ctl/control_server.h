@@ -44,6 +44,7 @@ struct ControlAnswer {
 /// | await_startup | | true, once the broker accepts connections |
 /// | list_queues, list_exchanges, list_bindings, list_consumers | {"vhost", "columns": [name]} | [{column: value}]; all columns unless named |
 /// | list_connections, list_channels | {"columns"} | as above |
+/// | | of queues {"local", "online", "offline"} too | those of this node, of nodes that run, of nodes that are down |
 /// | list_users, list_vhosts | | [{...}] |
 /// | purge_queue | {"vhost", "queue"} | messages that are gone |
 /// | delete_queue | {"vhost", "queue", "if_empty", "if_unused"} | messages that were ready |

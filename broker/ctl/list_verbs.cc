@@ -136,12 +136,6 @@ std::string banner_of(std::string_view verb, const std::string& vhost) {
     return fmt::format("Listing {} ...", verb.substr(std::string_view{"list_"}.size()));
 }
 
-/// True where the options leave nothing of a broker that runs.
-bool lists_nothing(const CtlOptions& options) {
-    return options.verb == "list_unresponsive_queues" ||
-           (options.has("offline") && !options.has("online") && !options.has("local"));
-}
-
 constexpr Verb kListVerbs[] = {
     {.name = "list_queues",
      .usage =
@@ -214,13 +208,14 @@ int run_listing(VerbContext& context) {
     context.banner(banner_of(verb.name, options.vhost));
     const std::vector<std::string> columns = columns_of(verb, options);
     json::array rows;
-    if (!lists_nothing(options)) {
+    // A queue of a broker that answers does so too.
+    if (verb.name != "list_unresponsive_queues") {
         json::array asked;
         for (const std::string& column : columns) asked.push_back(json::value(column));
-        auto answer = context.client.ask(
-            std::string{verb.name},
-            {{"vhost", options.vhost}, {"columns", std::move(asked)}},
-            timeout);
+        json::object args{{"vhost", options.vhost}, {"columns", std::move(asked)}};
+        for (const std::string_view option : verb.options)
+            if (options.has(std::string(option))) args[option] = true;
+        auto answer = context.client.ask(std::string{verb.name}, args, timeout);
         if (answer.has_error()) return complain(context, answer.error());
         if (!answer->is_array())
             return complain(context, {"the broker's answer is not understood", kExitSoftware});

@@ -33,6 +33,26 @@ bool is_same_origin(std::string_view origin, std::string_view host) {
 
 }  // namespace
 
+bool identify(const CallPtr& call) {
+    if (!call->for_member) {
+        if (!authenticate(call)) return false;
+        ++call->api.attempts->succeeded;
+        return true;
+    }
+    if (call->for_member->owner) {
+        call->visitor = Visitor::the_owner();
+        return true;
+    }
+    // It has logged in there; here it may be gone already.
+    const User* const user = call->api.core.topology().find_user(call->for_member->user);
+    if (!user) {
+        call->refuse_login("Login failed");
+        return false;
+    }
+    call->visitor = Visitor::of(*user);
+    return true;
+}
+
 bool authenticate(const CallPtr& call) {
     const std::string_view header = call->request.header("authorization");
     if (header.empty() && call->request.trusted) {
@@ -48,8 +68,7 @@ bool authenticate(const CallPtr& call) {
         credentials ? call->api.core.topology().find_user(credentials->user) : nullptr;
     // A user who is not there takes as long.
     const bool proved = verify_password(
-        credentials ? credentials->password : std::string(),
-        user ? user->password_hash : Bytes());
+        credentials ? credentials->password : std::string(), user ? user->password_hash : Bytes());
     if (!user || !proved) {
         if (credentials)
             call->api.log.log(

@@ -5,6 +5,7 @@
 #include "broker/core/core.h"
 #include "broker/management/amqp_caller.h"
 #include "broker/management/listing.h"
+#include "broker/management/members.h"
 #include "broker/management/pid_names.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log_sink.h"
@@ -87,7 +88,8 @@ struct Api {
     std::function<void(AdminRequest, std::function<void(AdminReply)>)> administer;
     std::function<NodeFacts()> node_facts;
     /// All members of the cluster (node_facts.h); a node without one is alone.
-    std::function<std::vector<MemberFacts>()> members;
+    std::function<std::vector<MemberFacts>()> member_facts;
+    Members members;
     /// Over HTTP.
     std::shared_ptr<AuthAttempts> attempts = std::make_shared<AuthAttempts>();
     /// What the core had counted of AMQP when it was last to be forgotten.

@@ -3,6 +3,7 @@
 #include "broker/core/topology.h"
 #include "broker/management/json_values.h"
 #include "broker/management/table_json.h"
+#include "broker/management/totals.h"
 
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
@@ -98,13 +99,36 @@ void Call::object(json::object value) {
     });
 }
 
-void Call::list(std::vector<json::object> rows) {
+void Call::list(std::vector<json::object> rows, std::optional<MemberArrays> others) {
     auto shared = std::make_shared<std::vector<json::object>>(std::move(rows));
-    respond([shared, self = shared_from_this()] {
-        const Shape shape(self->query);
+    respond([shared, others = std::move(others), self = shared_from_this()] {
+        Shape shape(self->query);
+        if (others) {
+            shape.merge();
+            for (const std::string& array : *others) append_objects(*shared, array);
+            fold_guests(*shared);
+        }
         const auto arranged = shape.arrange(std::move(*shared));
         if (arranged.has_value()) return json_response(200, *arranged);
         return json_response(400, error_body(arranged.error().error, arranged.error().reason));
+    });
+}
+
+void Call::ask_members(std::optional<cluster::NodeId> only, Members::Done done) {
+    MemberRequest question;
+    question.verb = request.verb == http::Verb::del ? "DELETE" : "GET";
+    question.target = request.target.substr(api.options.path_prefix.size());
+    question.user = visitor.name;
+    question.owner = visitor.owner;
+    question.reason = request.header("x-reason");
+    api.members.ask(InquiryKind::http, encode(question), only, std::move(done));
+}
+
+void Call::pass_on(MemberSaid::Told told) {
+    auto shared = std::make_shared<MemberSaid::Told>(std::move(told));
+    respond([shared] {
+        return http::Response{
+            shared->code, {}, shared->text.empty() ? "" : kJson, std::move(shared->text)};
     });
 }
 

@@ -47,6 +47,13 @@ public:
     Bytes vhost;
     boost::json::object body;
     Visitor visitor;
+    /// Another member asks for its user: what is on this node alone is meant, with rows as they are.
+    std::optional<MemberRequest> for_member;
+
+    /// Others are asked too.
+    bool is_of_all() const { return api.members.ask && !for_member; }
+    /// Asks all other members the same in the visitor's name, or `only` that one. is_of_all().
+    void ask_members(std::optional<cluster::NodeId> only, Members::Done done);
 
     /// May this user see what is in the virtual host?
     bool may_see(ByteView vhost_name) const;
@@ -60,8 +67,9 @@ public:
     /// Columns are chosen as the query asks.
     void object(boost::json::object value);
     void value(boost::json::value value, unsigned status = 200);
-    /// A list of few rows: order, columns and pages as the query asks.
-    void list(std::vector<boost::json::object> rows);
+    /// A list of rows: order, columns and pages as the query asks. `others`: rows of other members are among them.
+    void list(
+        std::vector<boost::json::object> rows, std::optional<MemberArrays> others = std::nullopt);
     /// An array that is written already.
     void text(std::string json);
     void fail(unsigned status, std::string_view error, std::string_view reason);
@@ -73,6 +81,8 @@ public:
     void no_such_vhost();
     /// Any thread.
     void respond(http::MakeResponse make);
+    /// What another member has answered.
+    void pass_on(MemberSaid::Told told);
 
     // The body's fields. Flags and numbers may be texts.
     std::optional<Bytes> text_field(std::string_view key) const;

@@ -37,7 +37,7 @@ void add_alarms(json::array& out, const std::string& node, const NodeFacts& fact
 /// Of all nodes that run: nobody knows what one that does not answer has.
 void check_alarms(const CallPtr& call) {
     json::array all;
-    for (const MemberFacts& one : call->api.members())
+    for (const MemberFacts& one : call->api.member_facts())
         if (one.running && one.facts) add_alarms(all, one.name, *one.facts);
     if (all.empty()) return pass(call);
     fail(call, "There are alarms in effect in the cluster", {{"alarms", std::move(all)}});
@@ -111,13 +111,13 @@ void check_nothing(const CallPtr& call) { pass(call); }
 
 /// No queue has mirrors.
 void check_mirrors(const CallPtr& call) {
-    if (call->api.members().size() > 1) return pass(call);
+    if (call->api.member_facts().size() > 1) return pass(call);
     pass(call, {{"reason", "single node cluster"}});
 }
 
 /// Whether those who vote on the cluster's definitions would be a majority without this node.
 void check_quorum(const CallPtr& call) {
-    const std::vector<MemberFacts> members = call->api.members();
+    const std::vector<MemberFacts> members = call->api.member_facts();
     if (members.size() < 2) return pass(call, {{"reason", "single node cluster"}});
     std::size_t voters = 0;
     std::size_t others = 0;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "broker/core/core.h"
+#include "broker/core/guest.h"
 #include "broker/core/object_walk.h"
 #include "broker/core/topology.h"
 #include "broker/management/listing_columns.h"
@@ -118,16 +119,23 @@ private:
     }
 };
 
+/// It stands for a client of another node.
+inline bool is_guest(const SessionState& session) {
+    return session.internal && session.client_properties.find(kGuestNode);
+}
+
 /// Calls visit(session) for those that are open, from (lane, slot) on, until `rows` are full.
 template <class Sink, class Visit>
 bool resume_sessions(
-    const Core& core, std::size_t& lane, std::size_t& slot, const Sink& rows, Visit&& visit) {
+    const Core& core, std::size_t& lane, std::size_t& slot, bool with_guests, const Sink& rows,
+    Visit&& visit) {
     const auto& sessions = core.sessions();
     for (; lane < sessions.size(); ++lane, slot = 0) {
         for (; slot < sessions[lane].size(); ++slot) {
             if (rows.full()) return true;
             const SessionState* const session = sessions[lane][slot].get();
-            if (session && session->vhost && !session->internal) visit(*session);
+            if (!session || !session->vhost) continue;
+            if (!session->internal || (with_guests && is_guest(*session))) visit(*session);
         }
     }
     return false;
@@ -142,19 +150,21 @@ struct ConnectionSource {
     template <class Sink>
     bool resume(Sink& rows) {
         return resume_sessions(
-            core, lane, slot, rows, [&](const SessionState& session) { rows.add(session); });
+            core, lane, slot, false, rows, [&](const SessionState& session) { rows.add(session); });
     }
 };
 
 struct ChannelSource {
     using Row = ChannelState;
     const Core& core;
+    /// Those of guests too: what a channel has at other nodes than its client's.
+    bool with_guests = false;
     std::size_t lane = 0;
     std::size_t slot = 0;
 
     template <class Sink>
     bool resume(Sink& rows) {
-        return resume_sessions(core, lane, slot, rows, [&](const SessionState& session) {
+        return resume_sessions(core, lane, slot, with_guests, rows, [&](const auto& session) {
             for (const auto& [id, channel] : session.channels) rows.add(*channel);
         });
     }

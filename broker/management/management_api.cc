@@ -144,6 +144,23 @@ void ManagementApi::handle(http::Request request, http::Respond respond) {
     begin(std::move(call), found->second);
 }
 
+void ManagementApi::answer_member(MemberRequest question, http::Respond respond) {
+    http::Request request;
+    request.verb = question.verb == "DELETE" ? http::Verb::del : http::Verb::get;
+    request.target = question.target;
+    request.loopback = true;
+    if (!question.reason.empty()) request.headers.emplace_back("x-reason", question.reason);
+    auto match = router_.match(request.target);
+    if (!match) return respond(not_found);
+    const Path& path = paths_[match->pattern];
+    const auto found = path.find(request.verb);
+    if (found == path.end()) return respond(not_found);
+    auto call = std::make_shared<Call>(api_, std::move(request), std::move(respond));
+    call->names = std::move(match->names);
+    call->for_member = std::move(question);
+    begin(std::move(call), found->second);
+}
+
 bool ManagementApi::handle_outside_api(std::string_view path, const http::Respond& respond) const {
     if (path != "/cli/rabbitmqadmin") return false;
     std::ifstream file(kRabbitmqadmin);
@@ -168,8 +185,7 @@ void ManagementApi::begin(CallPtr call, const Choice& choice) {
     api_.post([call = std::move(call), fault = std::move(fault), choice] {
         const Endpoint& endpoint = *choice.endpoint;
         if (endpoint.access != Access::open) {
-            if (!authenticate(call)) return;
-            ++call->api.attempts->succeeded;
+            if (!identify(call)) return;
             if (!authorise(call, endpoint.access)) return;
         }
         if (choice.vhost_place >= 0 && !call->find_vhost()) return call->no_such_vhost();

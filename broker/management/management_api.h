@@ -56,6 +56,9 @@ public:
     void admit(http::Request head, std::function<void()> proceed, http::Respond refuse) override;
     void handle(http::Request request, http::Respond respond) override;
 
+    /// Any thread: what another member asks for its user, of this node alone.
+    void answer_member(MemberRequest question, http::Respond respond);
+
 private:
     struct Choice {
         const Endpoint* endpoint = nullptr;
@@ -81,6 +84,7 @@ private:
 std::optional<std::string> read_body(std::string_view text, boost::json::object& out);
 
 /// Core's thread. False: the client has been told why not.
+bool identify(const CallPtr& call);
 bool authenticate(const CallPtr& call);
 bool authorise(const CallPtr& call, Access access);
 

@@ -5,8 +5,12 @@
 #include "broker/management/json_values.h"
 #include "broker/management/management_api.h"
 #include "broker/management/node_facts.h"
+#include "broker/management/totals.h"
 
+#include <boost/json/parse.hpp>
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace lvt::broker {
 
@@ -70,7 +74,7 @@ void add_contexts(
     }
 }
 
-void get_overview(const CallPtr& call) {
+json::object overview_json(const CallPtr& call) {
     const ApiOptions& options = call->api.options;
     json::object out{
         {"management_version", options.version},
@@ -96,7 +100,7 @@ void get_overview(const CallPtr& call) {
     if (call->visitor.monitor) {
         json::array listeners;
         json::array contexts;
-        for (const MemberFacts& one : call->api.members()) {
+        for (const MemberFacts& one : call->api.member_facts()) {
             if (!one.running || !one.facts) continue;
             add_listeners(listeners, one.name, *one.facts);
             add_contexts(contexts, one.name, *one.facts, true);
@@ -104,7 +108,50 @@ void get_overview(const CallPtr& call) {
         out["listeners"] = std::move(listeners);
         out["contexts"] = std::move(contexts);
     }
-    call->object(std::move(out));
+    return out;
+}
+
+/// What another node counts of itself. All know the same queues and exchanges.
+void add_counts(json::object& overview, const json::object& other) {
+    const auto add = [&](const char* key, const auto& wanted) {
+        const json::value* const more = other.if_contains(key);
+        if (!more || !more->is_object() || !overview.contains(key)) return;
+        json::object counts;
+        for (const auto& [name, count] : more->get_object())
+            if (wanted(name)) counts[name] = count;
+        add_numbers(overview.at(key).as_object(), counts);
+    };
+    for (const char* const key : {"message_stats", "queue_totals", "churn_rates"})
+        add(key, [](std::string_view) { return true; });
+    add("object_totals",
+        [](std::string_view name) { return name != "queues" && name != "exchanges"; });
+}
+
+/// Those of members that are down are left out, as by RabbitMQ.
+std::uint64_t queues_of_running(const Call& call, const std::vector<MemberSaid>& others) {
+    std::uint64_t all = call.api.core.object_totals().queues;
+    const bool complete =
+        std::ranges::all_of(others, [](const MemberSaid& one) { return one.told.has_value(); });
+    if (complete) return all;
+    const QueuePlaces places(call.api.members.self, others);
+    call.api.core.topology().for_each_queue([&](const Queue& queue) {
+        if (places.of(queue) == QueuePlaces::Place::down) --all;
+    });
+    return all;
+}
+
+void get_overview(const CallPtr& call) {
+    if (!call->is_of_all()) return call->object(overview_json(call));
+    call->ask_members(std::nullopt, [call](const std::vector<MemberSaid>& others) {
+        json::object out = overview_json(call);
+        out.at("object_totals").as_object()["queues"] = queues_of_running(*call, others);
+        for (const MemberSaid& one : others) {
+            boost::system::error_code error;
+            const json::value counts = json::parse(one.told ? one.told->text : "", error);
+            if (!error && counts.is_object()) add_counts(out, counts.get_object());
+        }
+        call->object(std::move(out));
+    });
 }
 
 void put(json::object& out, std::string_view name, json::value value) {
@@ -273,7 +320,7 @@ json::object member_json(const Call& call, const MemberFacts& member) {
 
 void list_nodes(const CallPtr& call) {
     std::vector<json::object> rows;
-    for (const MemberFacts& one : call->api.members()) rows.push_back(member_json(*call, one));
+    for (const MemberFacts& one : call->api.member_facts()) rows.push_back(member_json(*call, one));
     call->list(std::move(rows));
 }
 
@@ -284,7 +331,7 @@ bool is_this_node(const CallPtr& call) {
 }
 
 std::optional<MemberFacts> member_named(const CallPtr& call) {
-    for (MemberFacts& one : call->api.members())
+    for (MemberFacts& one : call->api.member_facts())
         if (one.name == call->names[0]) return std::move(one);
     return std::nullopt;
 }

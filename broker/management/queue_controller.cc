@@ -20,9 +20,19 @@ const Queue* find_queue(const CallPtr& call) {
 
 void list_queues(const CallPtr& call) { answer_rows_of_vhosts<QueueSource>(call); }
 
+/// A queue whose home is down is 404, as with RabbitMQ; listings have it.
+void get_from_home(const CallPtr& call, cluster::NodeId home) {
+    call->ask_members(home, [call](std::vector<MemberSaid> said) {
+        if (said.empty() || !said.front().told) return call->not_found();
+        call->pass_on(std::move(*said.front().told));
+    });
+}
+
 void get_queue(const CallPtr& call) {
     const Queue* const queue = find_queue(call);
     if (!queue) return;
+    if (!call->api.members.is_here(*queue) && call->is_of_all())
+        return get_from_home(call, queue->home);
     json::object out = row_object(*call, *queue);
     json::array consumers;
     const ColumnContext context{call->api.pids};

@@ -6,6 +6,7 @@
 #include "broker/management/table_json.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 
 namespace lvt::broker {
@@ -113,6 +114,10 @@ void put_idle_since(json::object& out, const Queue& q, const Context& c) {
     const Milliseconds idle = c.stats.now.monotonic - std::max(q.last_used, q.sampled.changed_at);
     if (idle >= 2 * kSampleInterval) out["idle_since"] = utc_text(c.stats.now.wall - idle);
 }
+
+/// What RabbitMQ shows of a queue whose node is down.
+constexpr std::array<std::string_view, 7> kOfDown{
+    "name", "vhost", "type", "durable", "auto_delete", "exclusive", "arguments"};
 
 constexpr Field<Queue> kQueueFields[] = {
     {"name"},
@@ -251,6 +256,14 @@ constexpr Field<BindingRow> kBindingFields[] = {
 };
 
 }  // namespace
+
+json::object down_queue_object(const Queue& queue, const std::string& node) {
+    const PidNames pids{node, 0};
+    json::object out = FieldChoice<Queue>(kOfDown).object(queue, ColumnContext{pids});
+    out["node"] = node;
+    out["state"] = "down";
+    return out;
+}
 
 template <>
 std::span<const Field<Queue>> fields() {

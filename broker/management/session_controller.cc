@@ -1,10 +1,14 @@
 // /connections, /channels, /consumers.
 #include "broker/core/topology.h"
 #include "broker/management/fields.h"
+#include "broker/management/json_values.h"
 #include "broker/management/management_api.h"
+
+#include <fmt/format.h>
 
 namespace lvt::broker {
 
+namespace json = boost::json;
 using http::Verb;
 
 namespace {
@@ -30,7 +34,8 @@ void list_connections(const CallPtr& call) {
 }
 
 void list_channels(const CallPtr& call) {
-    answer_rows(call, ChannelSource{call->api.core}, visible<ChannelState>(call));
+    const bool clustered = call->api.members.ask != nullptr;
+    answer_rows(call, ChannelSource{call->api.core, clustered}, visible<ChannelState>(call));
 }
 
 void list_connections_of_user(const CallPtr& call) {
@@ -42,7 +47,19 @@ void list_connections_of_user(const CallPtr& call) {
         });
 }
 
-/// Null: there is none that the user may see, and the client has been told.
+/// Another member may have it.
+void ask_elsewhere(const CallPtr& call) {
+    if (!call->is_of_all()) return call->not_found();
+    call->ask_members(std::nullopt, [call](std::vector<MemberSaid> said) {
+        if (MemberArrays rows = arrays_of(said); !rows.empty())
+            return call->list({}, std::move(rows));
+        for (MemberSaid& one : said)
+            if (one.told && one.told->code != 404) return call->pass_on(std::move(*one.told));
+        call->not_found();
+    });
+}
+
+/// Null: there is none here that the user may see, and the client is told by somebody else.
 const SessionState* find_session(const CallPtr& call) {
     for (const auto& lane : call->api.core.sessions()) {
         for (const auto& session : lane) {
@@ -53,7 +70,7 @@ const SessionState* find_session(const CallPtr& call) {
             return nullptr;
         }
     }
-    call->not_found();
+    ask_elsewhere(call);
     return nullptr;
 }
 
@@ -62,21 +79,21 @@ void get_connection(const CallPtr& call) {
         call->object(row_object(*call, *session));
 }
 
-void close(const CallPtr& call, std::vector<std::uint64_t> numbers) {
+void close(const CallPtr& call, std::vector<std::uint64_t> numbers, std::function<void()> then) {
     const std::string_view given = call->request.header("x-reason");
     call->administer(
         CloseConnections{
             std::move(numbers),
             false,
             Bytes(given.empty() ? "Closed via management plugin" : given)},
-        [call](const AdminReply&) { call->done(204); });
+        [then = std::move(then)](const AdminReply&) { then(); });
 }
 
 void delete_connection(const CallPtr& call) {
     if (const SessionState* const session = find_session(call)) {
         if (!call->visitor.administrator && session->user != call->visitor.name)
             return call->refuse(kNotForYou);
-        close(call, {session->number});
+        close(call, {session->number}, [call] { call->done(204); });
     }
 }
 
@@ -87,34 +104,71 @@ void delete_connections_of_user(const CallPtr& call) {
     for (const auto& lane : call->api.core.sessions())
         for (const auto& session : lane)
             if (session && session->user == call->names[0]) numbers.push_back(session->number);
-    close(call, std::move(numbers));
+    close(call, std::move(numbers), [call] {
+        if (!call->is_of_all()) return call->done(204);
+        call->ask_members(
+            std::nullopt, [call](const std::vector<MemberSaid>&) { call->done(204); });
+    });
 }
 
 void list_connection_channels(const CallPtr& call) {
     const SessionState* const session = find_session(call);
     if (!session) return;
-    answer_rows(
-        call,
+    // All are here.
+    using Sink = RowSink<ChannelState>;
+    const auto of_session = [number = session->number](const ChannelState& channel) {
+        return channel.session->number == number;
+    };
+    run_listing(
+        call->api.post,
         ChannelSource{call->api.core},
-        [number = session->number](const ChannelState& channel) {
-            return channel.session->number == number;
-        });
+        Sink(*call, of_session, nullptr),
+        [call](Sink sink) { std::move(sink).answer(*call, std::nullopt); });
+}
+
+/// The client's, or its guests' where another member asks: null where there is none here.
+const ChannelState* find_channel(const CallPtr& call) {
+    for (const auto& lane : call->api.core.sessions()) {
+        for (const auto& session : lane) {
+            const bool listed = session && session->vhost &&
+                                (!session->internal || (call->for_member && is_guest(*session)));
+            if (!listed || !call->names[0].starts_with(connection_name(*session))) continue;
+            for (const auto& [id, channel] : session->channels)
+                if (channel_name(*channel) == call->names[0]) return channel.get();
+        }
+    }
+    return nullptr;
+}
+
+/// With what is counted of it at other nodes.
+void get_channel_of_all(const CallPtr& call, std::vector<json::object> rows) {
+    call->ask_members(std::nullopt, [call, rows](const std::vector<MemberSaid>& said) mutable {
+        bool refused = false;
+        for (const MemberSaid& one : said) {
+            refused |= one.told && one.told->code == 401;
+            if (one.told && one.told->code == 200)
+                append_objects(rows, fmt::format("[{}]", one.told->text));
+        }
+        fold_guests(rows);
+        if (!rows.empty()) return call->object(std::move(rows.front()));
+        if (refused) return call->refuse(kNotForYou);
+        call->not_found();
+    });
 }
 
 void get_channel(const CallPtr& call) {
-    const auto shown = visible<ChannelState>(call);
-    for (const auto& lane : call->api.core.sessions()) {
-        for (const auto& session : lane) {
-            if (!session || !session->vhost || session->internal) continue;
-            if (!call->names[0].starts_with(connection_name(*session))) continue;
-            for (const auto& [id, channel] : session->channels) {
-                if (channel_name(*channel) != call->names[0]) continue;
-                if (!shown(*channel)) return call->refuse(kNotForYou);
-                return call->object(row_object(*call, *channel));
-            }
-        }
+    std::vector<json::object> rows;
+    if (const ChannelState* const channel = find_channel(call)) {
+        if (!visible<ChannelState>(call)(*channel)) return call->refuse(kNotForYou);
+        rows.push_back(row_object(*call, *channel));
+        // Known by it, whatever columns are asked.
+        rows.front()["name"] = json_text(call->names[0]);
+        if (is_guest(*channel->session)) rows.front()[kOfGuest] = true;
     }
-    call->not_found();
+    if (call->is_of_all()) return get_channel_of_all(call, std::move(rows));
+    if (rows.empty()) return call->not_found();
+    if (call->for_member) return call->value(std::move(rows.front()));
+    call->object(std::move(rows.front()));
 }
 
 void list_consumers(const CallPtr& call) {

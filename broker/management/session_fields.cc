@@ -1,4 +1,5 @@
 // Fields of connections, channels and consumers.
+#include "broker/core/guest.h"
 #include "broker/core/virtual_host.h"
 #include "broker/management/fields.h"
 #include "broker/management/json_values.h"
@@ -73,6 +74,13 @@ void put_provided_name(json::object& out, const SessionState& s, const Context&)
     const auto found = s.client_properties.find("connection_name");
     const auto name = found ? found->string() : std::nullopt;
     if (name) out["user_provided_name"] = json_text(*name);
+}
+
+/// A guest's is that of its client.
+json::value node_of(const SessionState& s, const Context& c) {
+    const auto found = s.internal ? s.client_properties.find(kGuestNode) : std::nullopt;
+    const auto node = found ? found->string() : std::nullopt;
+    return node ? json_text(*node) : json::string(c.pids.node);
 }
 
 json::object connection_details(const SessionState& s) {
@@ -183,7 +191,7 @@ constexpr Field<ConsumerRow> kConsumerFields[] = {
          json::object details = connection_details(*channel.session);
          details["connection_name"] = std::move(details["name"]);
          details["name"] = json_text(channel_name(channel));
-         details["node"] = c.pids.node;
+         details["node"] = node_of(*channel.session, c);
          details["number"] = channel.id.value();
          details["user"] = json_text(channel.session->user);
          out["channel_details"] = std::move(details);

@@ -78,6 +78,20 @@ json::value dotted(const json::object& object, const std::vector<std::string>& p
     return 0;
 }
 
+/// Those that are equal stay as they stand.
+void sort_by(std::vector<json::object>& rows, const std::vector<std::string>& path) {
+    std::vector<std::pair<json::value, std::size_t>> keys;
+    keys.reserve(rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) keys.emplace_back(dotted(rows[i], path), i);
+    std::stable_sort(keys.begin(), keys.end(), [](const auto& a, const auto& b) {
+        return is_less(a.first, b.first);
+    });
+    std::vector<json::object> sorted;
+    sorted.reserve(rows.size());
+    for (const auto& [key, index] : keys) sorted.push_back(std::move(rows[index]));
+    rows.swap(sorted);
+}
+
 std::string lower(std::string_view text) {
     std::string out(text);
     std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) {
@@ -146,23 +160,17 @@ void Shape::read_page(const http::Query& query) {
 
 bool Shape::needs(std::string_view key) const {
     return columns_.wants(key) || (page_ && key == "name") ||
+           (merges_ && (key == "name" || key == "vhost")) ||
            (!sort_.empty() && sort_.front() == key);
 }
 
 boost::system::result<json::value, ShapeFault> Shape::arrange(
     std::vector<json::object> rows) const {
-    if (!sort_.empty()) {
-        std::vector<std::pair<json::value, std::size_t>> keys;
-        keys.reserve(rows.size());
-        for (std::size_t i = 0; i < rows.size(); ++i) keys.emplace_back(dotted(rows[i], sort_), i);
-        std::stable_sort(keys.begin(), keys.end(), [](const auto& a, const auto& b) {
-            return is_less(a.first, b.first);
-        });
-        std::vector<json::object> sorted;
-        sorted.reserve(rows.size());
-        for (const auto& [key, index] : keys) sorted.push_back(std::move(rows[index]));
-        rows.swap(sorted);
+    if (merges_) {
+        sort_by(rows, {"name"});
+        sort_by(rows, {"vhost"});
     }
+    if (!sort_.empty()) sort_by(rows, sort_);
     if (reverse_) std::reverse(rows.begin(), rows.end());
     if (!page_) return array_of(rows, 0, rows.size());
 

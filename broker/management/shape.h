@@ -47,16 +47,18 @@ public:
 
     explicit Shape(const http::Query& query);
 
+    /// The rows are of several nodes: what they are put in order by is needed too.
+    void merge() { merges_ = true; }
     /// Set where the query is no good; nothing else may be called then.
     const std::optional<ShapeFault>& fault() const { return fault_; }
     const ColumnChoice& columns() const { return columns_; }
     /// Rows must be looked at together; else they may be written one by one.
-    bool needs_all_rows() const { return page_ || reverse_ || !sort_.empty(); }
+    bool needs_all_rows() const { return merges_ || page_ || reverse_ || !sort_.empty(); }
     /// Does the answer depend on this key of the rows?
     bool needs(std::string_view key) const;
 
-    /// The answer to a list of rows, which stand in their natural order: an array, or a page with its numbers. A fault: there is no
-    /// such page, or it would cost too much to fill it.
+    /// The answer to a list of rows: an array, or a page with its numbers. They stand in their natural order, which is that of virtual
+    /// host and name where several nodes made them. A fault: there is no such page, or it would cost too much to fill it.
     boost::system::result<boost::json::value, ShapeFault> arrange(
         std::vector<boost::json::object> rows) const;
 
@@ -71,6 +73,7 @@ private:
     ColumnChoice columns_;
     std::vector<std::string> sort_;
     bool reverse_ = false;
+    bool merges_ = false;
     struct Page {
         std::int64_t number = 1;
         std::int64_t size = kPageSizeDefault;

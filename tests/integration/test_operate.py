@@ -6,9 +6,9 @@ import subprocess
 import pika
 
 import leveret_broker
-from cluster_nodes import Cluster, OperateCase, await_true
+from cluster_nodes import Cluster, OperateCase, await_true, connect
 from discovery_services import Etcd
-from leveret_broker import LEVERET, needs_own_broker
+from leveret_broker import LEVERET, needs_own_broker, spawn
 from node_network import Loopback
 
 
@@ -43,6 +43,23 @@ class OperateTest(OperateCase):
         for part in ("Disk Nodes", "Running Nodes", "Versions", "Maintenance status", "Alarms",
                      "Network Partitions", "Listeners"):
             self.assertIn(f"\n{part}\n", text)
+
+    def test_start_up_is_awaited_until_clients_are_let_in(self):
+        cluster = Cluster(self.directory, 3, 3)
+        self.addCleanup(cluster.close)
+        first = cluster.nodes[0]
+        cluster.start([first])
+        first.await_log("1 of 3 nodes are here and agree")
+        waiting = spawn([LEVERET, "ctl", "--data-dir", str(first.data), "await_startup",
+                         "--timeout", "infinity"])
+        self.addCleanup(waiting.kill)
+        # It is there, and answers.
+        self.assertEqual([], first.status()["running_nodes"][1:])
+        self.assertIsNone(waiting.poll())
+        cluster.start(cluster.nodes[1:])
+        self.assertEqual(0, waiting.wait())
+        self.assertTrue(first.status()["leveret"]["cluster_id"])
+        connect(first.await_ready()).close()
 
     def test_a_lost_member_is_forgotten_and_comes_back_as_a_new_one(self):
         cluster = self.cluster()

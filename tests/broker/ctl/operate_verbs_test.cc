@@ -179,7 +179,9 @@ TEST_F(OperateVerbs, ListsInTheWordsOfRabbitmqctl) {
     EXPECT_EQ(run({"list_consumers", "-p", "v"}), 0);
     EXPECT_EQ(out(), "Listing consumers in vhost v ...\n");
     EXPECT_EQ(run({"list_queues", "--offline"}), 0);
-    EXPECT_EQ(out(), "Timeout: 60.0 seconds ...\nListing queues for vhost / ...\n");
+    EXPECT_EQ(asked(), R"({"vhost":"/","columns":["name","messages"],"offline":true})");
+    EXPECT_EQ(run({"list_unresponsive_queues"}), 0);
+    EXPECT_EQ(asked(), R"({"vhost":"/","columns":["name","messages"],"offline":true})");
 }
 
 TEST_F(OperateVerbs, TablesInErlangsNotation) {

@@ -62,6 +62,20 @@ TEST(Shape, SortsNumbersBeforeTexts) {
     EXPECT_EQ(text(shape("sort=v"), std::move(mixed)), R"([{},{"v":7},{"v":"text"}])");
 }
 
+TEST(Shape, RowsOfSeveralNodesStandByVirtualHostAndName) {
+    std::vector<json::object> all = rows({"b", "c", "a"});
+    all[0]["vhost"] = all[2]["vhost"] = "/";
+    all[1]["vhost"] = "!";
+    Shape merged = shape("columns=name");
+    EXPECT_FALSE(merged.needs("vhost"));
+    merged.merge();
+    EXPECT_TRUE(merged.needs("vhost") && merged.needs_all_rows());
+    EXPECT_EQ(text(merged, all), R"([{"name":"c"},{"name":"a"},{"name":"b"}])");
+    Shape sorted = shape("columns=name&sort=stats.length");
+    sorted.merge();
+    EXPECT_EQ(text(sorted, all), R"([{"name":"b"},{"name":"c"},{"name":"a"}])");
+}
+
 TEST(Shape, CutsPages) {
     EXPECT_EQ(
         text(shape("page=2&page_size=2&columns=name"), rows({"a", "b", "c"})),
