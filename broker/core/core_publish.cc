@@ -116,7 +116,7 @@ bool CoreState::offer(Queue& queue, MessagePtr&& message) {
 
 const Route* CoreState::route(ChannelState& channel, const Message& message) {
     RouteCache& cache = channel.route_cache;
-    if (cache.holds(message, topology_.epoch())) return &cache.result;
+    if (const Route* const known = cache.find(message, topology_.epoch())) return known;
     VirtualHost& vhost = *channel.session->vhost;
     const ByteView name = message.exchange();
     const auto right = check_right(
@@ -151,11 +151,10 @@ const Route* CoreState::route(ChannelState& channel, const Message& message) {
             return nullptr;
         }
     }
-    vhost.route(exchange, message, cache.result);
-    cache.epoch = cache.result.cacheable ? topology_.epoch() : 0;
-    cache.exchange_size = name.size();
-    cache.route = message.route();
-    return &cache.result;
+    Route& route = cache.room();
+    vhost.route(exchange, message, route);
+    if (route.cacheable) cache.keep(message);
+    return &route;
 }
 
 bool CoreState::enqueue(Queue& queue, MessagePtr&& message) {

@@ -5,6 +5,7 @@
 #include "broker/core/consumer.h"
 #include "broker/core/message_stats.h"
 #include "broker/core/remote_peers.h"
+#include "broker/core/route_cache.h"
 #include "broker/core/turn.h"
 #include "broker/core/virtual_host.h"
 
@@ -15,20 +16,6 @@
 #include <vector>
 
 namespace lvt::broker {
-
-/// The last route of a channel: most publishers send to one place.
-struct RouteCache {
-    Bytes route;
-    std::size_t exchange_size = 0;
-    /// Valid while the topology has this epoch; 0 = nothing cached.
-    std::uint64_t epoch = 0;
-    Route result;
-
-    bool holds(const Message& message, std::uint64_t now_epoch) const {
-        return epoch == now_epoch && exchange_size == message.exchange().size() &&
-               route == message.route();
-    }
-};
 
 /// A publish that waits for tx.commit, and the queues that its exchange named when it came. The default exchange names whatever
 /// there is at the commit.
