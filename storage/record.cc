@@ -258,8 +258,6 @@ bool RecordWriter::empty() const { return entries_ == 0; }
 Bytes RecordWriter::take() {
     Bytes out = std::move(bytes_);
     bytes_ = Bytes();
-    // The next commit is most often about as large as this one.
-    bytes_.reserve(std::min<std::size_t>(out.size(), 1024 * 1024));
     bytes_.push_back(static_cast<char>(kRecordVersion));
     entries_ = 0;
     return out;

@@ -49,6 +49,8 @@ public:
     bool empty() const;
     std::size_t size() const { return bytes_.size(); }
     std::size_t entries() const { return entries_; }
+    /// Memory for so many octets in all.
+    void reserve(std::size_t size) { bytes_.reserve(size); }
     /// The finished payload, and a fresh start.
     Bytes take();
 

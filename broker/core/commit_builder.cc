@@ -23,6 +23,8 @@ bool in_pieces(const Message& message) {
            storage::kPieceBytes;
 }
 
+std::uint64_t written_bytes(const Message& message) { return message.charge() + kEntryOverhead; }
+
 void mark_commit(QueueDurability& disk, Lsn lsn, storage::Seq end) {
     auto& marks = disk.commit_marks;
     if (!marks.empty() && marks.back().first == lsn) {
@@ -41,13 +43,13 @@ void mark_commit(QueueDurability& disk, Lsn lsn, storage::Seq end) {
 
 void CommitBuilder::add_message(
     const MessagePtr& message, const std::vector<Target>& targets, Milliseconds deadline) {
-    write_by(deadline);
     Pending& pending = pending_.emplace_back();
     pending.message = message;
+    pending.deadline = deadline;
     pending.first_target = static_cast<std::uint32_t>(targets_.size());
     pending.target_count = static_cast<std::uint32_t>(targets.size());
     targets_.insert(targets_.end(), targets.begin(), targets.end());
-    collected_bytes_ += message->charge() + kEntryOverhead;
+    collected_bytes_ += written_bytes(*message);
 }
 
 void CommitBuilder::add_moved(
@@ -64,18 +66,47 @@ void CommitBuilder::add_metadata(const MetadataCommand& command) {
 void CommitBuilder::add_dirty(Queue& queue, Milliseconds deadline) {
     if (queue.disk.listed_as_dirty) return;
     queue.disk.listed_as_dirty = true;
-    write_by(deadline);
+    if (!dirty_deadline_ || deadline < *dirty_deadline_) dirty_deadline_ = deadline;
     dirty_.push_back(&queue);
 }
 
-bool CommitBuilder::due(Milliseconds now) const {
-    if (collected_bytes_ >= kCommitBytes || pending_.size() >= kCommitMessages) return true;
+bool CommitBuilder::has_much() const {
+    return collected_bytes_ >= kCommitBytes || pending_.size() >= kCommitMessages;
+}
+
+bool CommitBuilder::due(Milliseconds now, const Topology& topology) {
+    if (has_much()) return true;
     if (!in_flight_.empty()) return false;
-    return requested_ || !record_.empty() || (deadline_ && now >= *deadline_);
+    if (requested_ || !record_.empty()) return true;
+    if (dirty_deadline_ && now >= *dirty_deadline_) return true;
+    if (pending_.empty() || now < pending_.front().deadline) return false;
+    forget_settled(topology);
+    return !pending_.empty() && now >= pending_.front().deadline;
+}
+
+std::optional<Milliseconds> CommitBuilder::deadline() const {
+    if (!in_flight_.empty()) return std::nullopt;
+    if (pending_.empty()) return dirty_deadline_;
+    const Milliseconds oldest = pending_.front().deadline;
+    return dirty_deadline_ ? std::min(*dirty_deadline_, oldest) : oldest;
+}
+
+void CommitBuilder::forget_settled(const Topology& topology) {
+    std::size_t count = 0;
+    for (; count < pending_.size(); ++count) {
+        if (find_live_targets(pending_[count], topology)) break;
+        collected_bytes_ -= written_bytes(*pending_[count].message);
+    }
+    pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(count));
+    const std::size_t targets = pending_.empty() ? targets_.size() : pending_[0].first_target;
+    targets_.erase(targets_.begin(), targets_.begin() + static_cast<std::ptrdiff_t>(targets));
+    for (Pending& pending : pending_) pending.first_target -= static_cast<std::uint32_t>(targets);
 }
 
 storage::Lsn CommitBuilder::build(std::vector<StoreRequest>& out, const Topology& topology) {
     const std::uint64_t bytes = std::exchange(collected_bytes_, 0);
+    // In one piece from the start: a record that grows is copied, with all its bodies. Room that is not used costs nothing.
+    record_.reserve(std::min(bytes, kCommitBytes + kCommitBytes / 4));
     for (Pending& pending : pending_) {
         if (in_pieces(*pending.message) && find_live_targets(pending, topology)) {
             write_pieces(pending, out);
@@ -87,7 +118,7 @@ storage::Lsn CommitBuilder::build(std::vector<StoreRequest>& out, const Topology
     pending_.clear();
     targets_.clear();
     requested_ = false;
-    deadline_.reset();
+    dirty_deadline_.reset();
     in_flight_.push_back({ticket_, last_, bytes});
     in_flight_bytes_ += bytes;
     ticket_ = Ticket(ticket_.value() + 1);
@@ -140,6 +171,8 @@ void CommitBuilder::write_pieces(Pending& pending, std::vector<StoreRequest>& ou
     first.append(rest.substr(0, first_bytes));
     rest.remove_prefix(first_bytes);
     storage::RecordWriter record;
+    record.reserve(
+        std::min(rest.size() + storage::kPieceBytes, kCommitBytes + storage::kPieceBytes));
     record.piece(live_targets_, pending.body_id, 0, first);
     for (std::uint32_t part = 1; !rest.empty(); ++part) {
         if (record.size() >= kCommitBytes) emit(record, out);

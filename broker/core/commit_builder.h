@@ -35,7 +35,7 @@ public:
     storage::Lsn durable_lsn() const { return durable_lsn_; }
 
     /// A new message, and where it stands. Where nobody waits for it, it is written at `deadline`: by then it may be settled, which
-    /// saves the disk the work.
+    /// saves the disk the work. Deadlines only grow.
     void add_message(
         const MessagePtr& message, const std::vector<storage::Target>& targets,
         Milliseconds deadline);
@@ -56,12 +56,11 @@ public:
 
     /// Something waits for the next commit: settled runs alone are worth it too.
     void request() { requested_ = true; }
-    /// A commit should be made now: there is something, and no commit is under way or a lot has come together.
-    bool due(Milliseconds now) const;
-    /// When what is collected is to be written at the latest. Nothing while a commit is under way: it follows it.
-    std::optional<Milliseconds> deadline() const {
-        return in_flight_.empty() ? deadline_ : std::nullopt;
-    }
+    /// A commit should be made now: there is something, and no commit is under way or a lot has come together. Where only the age of
+    /// the oldest messages speaks for it, those that are settled are forgotten first: then it may be nothing yet.
+    bool due(Milliseconds now, const Topology& topology);
+    /// When due() is to be asked again at the latest. Nothing while a commit is under way: it follows it.
+    std::optional<Milliseconds> deadline() const;
     /// Makes commits of all there is and begins a new ticket. Answers the last commit of the old one.
     storage::Lsn build(std::vector<StoreRequest>& out, const Topology& topology);
 
@@ -75,6 +74,7 @@ public:
 private:
     struct Pending {
         MessagePtr message;
+        Milliseconds deadline{0};
         std::uint32_t first_target = 0;
         std::uint32_t target_count = 0;
         std::uint32_t delivery_count = 0;
@@ -87,9 +87,9 @@ private:
         std::uint64_t bytes = 0;
     };
 
-    void write_by(Milliseconds deadline) {
-        if (!deadline_ || deadline < *deadline_) deadline_ = deadline;
-    }
+    bool has_much() const;
+    /// From the front on, up to the first message that must be written.
+    void forget_settled(const Topology& topology);
     void write_dirty_queues();
     /// Those of its targets that are not settled, in live_targets_.
     bool find_live_targets(const Pending& pending, const Topology& topology);
@@ -108,7 +108,7 @@ private:
     std::vector<storage::Target> targets_;
     std::vector<storage::Target> live_targets_;  // reused
     std::vector<Queue*> dirty_;
-    std::optional<Milliseconds> deadline_;
+    std::optional<Milliseconds> dirty_deadline_;
     bool requested_ = false;
     std::uint64_t metadata_version_ = 0;
     std::uint64_t collected_bytes_ = 0;

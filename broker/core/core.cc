@@ -114,7 +114,7 @@ TurnOutput& CoreState::end_turn(Time now) {
     if (!awaiting_gone_.empty()) answer_gone();
     do {
         run_queues();
-        if (snapshot_wanted_ || commits_.due(now.monotonic)) build_commit();
+        if (snapshot_wanted_ || commits_.due(now.monotonic, topology_)) build_commit();
     } while (run_waiters() || !to_run_.empty());
     if (commits_.enabled()) page_out_if_needed();
     if (!all_unacked_.parked.empty()) warn_of_unacked();

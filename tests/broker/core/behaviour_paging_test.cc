@@ -68,6 +68,28 @@ TEST_P(Paging, TransientMessagesLeaveMemoryAndComeBackInOrder) {
     EXPECT_EQ(numbers(c.take_bodies()), range(0, 10));
 }
 
+TEST_P(Paging, WhatIsAckedInTimeNeverReachesTheDiskThoughMoreFollows) {
+    SimClient& c = client();
+    c.declare_queue(1, "q");
+    c.consume(1, "q");
+    c.publish(1, "", "q", "first");
+    c.take_bodies();
+    c.ack(1, 1);
+    for (int i = 0; i < 30; ++i) broker.advance(Milliseconds{10});
+    const storage::Lsn before = broker.store().durable();
+    for (std::uint64_t tag = 2; tag < 12; ++tag) {
+        c.publish(1, "", "q", "one is always on its way");
+        broker.advance(Milliseconds{10});
+        if (tag > 2) c.ack(1, tag - 1);
+        broker.run();
+    }
+    EXPECT_EQ(broker.store().durable(), before);
+    for (int i = 0; i < 10; ++i) broker.advance(Milliseconds{10});
+    EXPECT_GT(broker.store().durable(), before) << "the last one waits for its ack";
+    broker.crash();
+    EXPECT_EQ(broker.queue("q").messages_ready, 1u);
+}
+
 TEST_P(Paging, LessIsReadAtOnceWhileAConsumerThatAcksIsBehind) {
     SimClient& c = client();
     c.declare_queue(1, "q", false);
