@@ -44,8 +44,6 @@ CoreOptions core_options(const Config& config, const Budgets& budgets) {
     options.resident_bytes_max = budgets.resident_bytes_max;
     options.unsynced_bytes_max = budgets.unsynced_bytes_max;
     options.unacked_bytes_max = budgets.unacked_bytes_max;
-    // As often as RabbitMQ's message store syncs: what is acked meanwhile is never written.
-    options.publish_interval = Milliseconds(25);
     return options;
 }
 

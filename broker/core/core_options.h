@@ -54,8 +54,9 @@ struct CoreOptions {
     /// Design 7.4: a message that a consumer holds for so long goes back to its queue; 0 = never.
     Milliseconds consumer_timeout{0};
 
-    /// Persistent messages that nobody waits for (no confirm, no close) reach the journal at the latest after this.
-    Milliseconds publish_interval{10};
+    /// Persistent messages that nobody waits for (no confirm, no close) reach the journal at the latest after this: what is acked
+    /// meanwhile is never written. As often as RabbitMQ's message store syncs.
+    Milliseconds publish_interval{25};
     /// Settled runs reach the journal at the latest after this (the state interval of design 3).
     Milliseconds state_interval{200};
     /// Messages held in memory, by Message::charge(), before what the store has is dropped from memory.

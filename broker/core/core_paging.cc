@@ -61,7 +61,7 @@ void CoreState::on_read(storage::ColdBatch batch) {
 }
 
 void CoreState::page_out_if_needed() {
-    const std::uint64_t limit = resident_limit();
+    const std::uint64_t limit = options_.resident_bytes_max;
     if (topology_.resident_bytes() <= limit) return;
     if (now_.monotonic < next_page_out_) return;
     constexpr Milliseconds kPause{20};

@@ -271,8 +271,6 @@ private:
     void request_page_in(Queue& queue);
     void read_ahead(Queue& queue);
     void arrived_from_disk(Queue& queue);
-    /// By Message::charge(): what ready messages may take.
-    std::uint64_t resident_limit() const { return options_.resident_bytes_max; }
     void page_out_if_needed();
     template <class Visit>
     void for_each_large_queue(std::uint64_t limit, Visit&& visit);
