@@ -106,6 +106,9 @@ Result<void> ClusterServer::Node::bind(const std::string& wanted) {
             [this](std::uint64_t link) {
                 if (inquiries_->owns(link)) return inquiries_->on_closed(link);
                 if (streams_) streams_->on_closed(link);
+            },
+            [this](const std::string& host, std::uint16_t port) {
+                if (streams_) streams_->on_refused(host, port);
             }},
         loop_,
         clock_,

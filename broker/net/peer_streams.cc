@@ -133,6 +133,15 @@ void PeerStreams::on_closed(std::uint64_t link) {
         kUnlinkedLooksMax * kLookIntervalMs / 1000);
 }
 
+void PeerStreams::on_refused(const std::string& host, std::uint16_t port) {
+    for (const auto& [id, peer] : peers_) {
+        const auto stream = streams_.find(id);
+        const bool waits = stream != streams_.end() && !stream->second.batches.linked();
+        if (waits && peer.host == host && peer.port == port)
+            give_up(id, "nobody listens there any more");
+    }
+}
+
 void PeerStreams::on_frame(std::uint64_t link, ByteView payload) {
     const auto found = links_.find(link);
     if (found == links_.end() || !found->second.greeted) return take_greeting(link, payload);

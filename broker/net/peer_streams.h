@@ -56,6 +56,8 @@ public:
 
     void on_open(std::uint64_t link);
     void on_closed(std::uint64_t link);
+    /// Who was dialled there is gone: its stream waits for no other link.
+    void on_refused(const std::string& host, std::uint16_t port);
     void on_frame(std::uint64_t link, ByteView payload);
 
     /// Nothing where the stream is over.

@@ -128,7 +128,11 @@ struct PeerTransport::Connection final : SocketEvents, std::enable_shared_from_t
             int error = 0;
             socklen_t size = sizeof error;
             ::getsockopt(socket.fd(), SOL_SOCKET, SO_ERROR, &error, &size);
-            if (error != 0) return end(std::strerror(error));
+            if (error != 0) {
+                const auto self = shared_from_this();
+                end(std::strerror(error));
+                return transport.note_failure(address, error);
+            }
             connecting = false;
             return go_on();
         }
@@ -270,13 +274,15 @@ void PeerTransport::open_to(const Address& address, std::uint64_t number, const 
         fd < 0 ? -1
                : ::connect(fd, reinterpret_cast<const sockaddr*>(&target.storage), target.size);
     if (fd < 0 || (status != 0 && errno != EINPROGRESS)) {
+        const int reason = errno;
         if (fd >= 0) ::close(fd);
         if (hooks_.on_closed) hooks_.on_closed(number);
-        return;
+        return note_failure(address, reason);
     }
     auto connection = std::make_shared<Connection>(
         *this, number, fd, true, host_and_port(address.first, address.second));
     connection->connecting = connection->alone = true;
+    connection->address = address;
     const Milliseconds now = clock_.now().monotonic;
     connection->due = now + options_.dial_timeout;
     links_[number] = connection;
@@ -322,7 +328,8 @@ void PeerTransport::connect_to(const Address& address, Route& route) {
     if (status != 0 && errno != EINPROGRESS) {
         const int reason = errno;
         ::close(fd);
-        return complain(address, route, std::strerror(reason));
+        complain(address, route, std::strerror(reason));
+        return note_failure(address, reason);
     }
     auto connection = std::make_shared<Connection>(
         *this, next_link_++, fd, true, host_and_port(address.first, address.second));
@@ -334,6 +341,11 @@ void PeerTransport::connect_to(const Address& address, Route& route) {
     route.connection = connection;
     timer_.arm_at_latest(now + kLookInterval, now);
     connection->start();
+}
+
+void PeerTransport::note_failure(const Address& address, int error) {
+    if (error == ECONNREFUSED && hooks_.on_refused && !closed_)
+        hooks_.on_refused(address.first, address.second);
 }
 
 /// It cannot be reached now; said once for each reason.

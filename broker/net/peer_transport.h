@@ -38,6 +38,8 @@ public:
         std::function<void(std::uint64_t link)> on_open;
         /// The link is no more, whoever made it; one that open() has asked for may never have been. May be empty.
         std::function<void(std::uint64_t link)> on_closed;
+        /// Nobody listens where it was dialled: the process that did is gone. May be empty.
+        std::function<void(const std::string& host, std::uint16_t port)> on_refused;
     };
 
     using Address = std::pair<std::string, std::uint16_t>;
@@ -53,7 +55,7 @@ public:
     void adopt(int fd);
     void send(const std::string& host, std::uint16_t port, cluster::FrameType type, Bytes payload);
     void reply(std::uint64_t link, cluster::FrameType type, Bytes payload);
-    /// What send() has dialled for this link; an empty host: nothing.
+    /// What was dialled for this link; an empty host: nothing.
     Address dialled(std::uint64_t link) const;
     /// Dials a connection that nothing else uses. on_closed() follows where it cannot be made.
     std::uint64_t open(const std::string& host, std::uint16_t port);
@@ -71,6 +73,7 @@ private:
     void connect_to(const Address& address, Route& route);
     void open_to(const Address& address, std::uint64_t number, const std::string& host);
     void complain(const Address& address, Route& route, std::string reason);
+    void note_failure(const Address& address, int error);
     void on_ready(const std::shared_ptr<Connection>& connection);
     void on_closed(const std::shared_ptr<Connection>& connection, const std::string& reason);
     void look_at_time();

@@ -25,6 +25,9 @@ struct Node {
                [this](std::uint64_t link) {
                    deaf = false;
                    streams.on_closed(link);
+               },
+               [this](const std::string& host, std::uint16_t port) {
+                   streams.on_refused(host, port);
                }},
               loop, clock, random, log),
           streams(
@@ -186,6 +189,20 @@ TEST_F(PeerStreamsTest, EndsWhereThereIsNoLinkInTime) {
     play({begun(1, [&] { cut(a); }), late, begun(2)});
     // It would have gone on.
     EXPECT_EQ(a.ended.size(), 1u);
+}
+
+TEST_F(PeerStreamsTest, EndsAtOnceWhereNobodyListensAnyMore) {
+    unsigned looks = 0;
+    const auto vanish = [&] {
+        b.listener->close();
+        cut(b);
+    };
+    const auto ended = [&] {
+        ++looks;
+        return !a.ended.empty();
+    };
+    play({begun(1, vanish), {ended, [] {}, {&a}}});
+    EXPECT_LT(looks, PeerStreams::kUnlinkedLooksMax);
 }
 
 TEST_F(PeerStreamsTest, EndsWhereTooMuchWaitsWithoutALink) {
