@@ -4,7 +4,7 @@
     bench/remote_queue.py [--seconds 4] [--rounds 2] [--leveret PATH]
 
 Two nodes of this machine form a cluster, the queues live at the first. `leveret bench` publishes and consumes at the first node, then at
-the second, where every message crosses the link twice.
+the second, where every message crosses the link twice; in the last cases it only publishes, and the queue is purged after each run.
 """
 
 import argparse
@@ -23,6 +23,9 @@ CASES = {
     "transient, 40 bytes": ["--size", "40"],
     "persistent, 1024 bytes, confirms 1000, ack 50": [
         "--size", "1024", "--persistent", "--confirm", "1000", "--ack", "50", "--prefetch", "200"],
+    "published only, transient, 1024 bytes": ["--size", "1024", "--consumers", "0"],
+    "published only, persistent, 1024 bytes, confirms 1000": [
+        "--size", "1024", "--consumers", "0", "--persistent", "--confirm", "1000"],
 }
 
 
@@ -38,10 +41,13 @@ def main():
     from leveret_broker import LEVERET  # pylint: disable=import-outside-toplevel
 
     def bench(node, queue, *more):
+        drain = [] if "--consumers" in more else ["--drain"]
         done = subprocess.run(
             [LEVERET, "bench", "--url", f"amqp://guest:guest@127.0.0.1:{node.broker.port}", "--json",
-             "--queue-prefix", queue, "--keep", "--drain", *more],
+             "--queue-prefix", queue, "--keep", *drain, *more],
             capture_output=True, text=True, check=True)
+        subprocess.run([LEVERET, "ctl", "--data-dir", str(node.data), "purge_queue", f"{queue}-0"],
+                       capture_output=True, check=True)
         return json.loads(done.stdout)
 
     with tempfile.TemporaryDirectory(prefix="leveret-remote-bench-") as directory:

@@ -33,8 +33,12 @@ void ClusterServer::Node::tell_caught_up() {
         const bool awaited = id != formation_->self().id && formation_->is_fresh(id);
         if (awaited && !streams_->reaches(id) && now_ms() < streams_by_ms_) return;
     }
+    std::vector<ClusterNode> others = alive();
+    // The group may be quicker than the greetings by which nodes hear of each other.
+    const bool hears_most = 2 * (others.size() + 1) > membership_->members().size();
+    if (!hears_most && now_ms() < streams_by_ms_) return;
     told_caught_up_ = true;
-    hooks_.on_caught_up(alive());
+    hooks_.on_caught_up(std::move(others));
 }
 
 std::vector<ClusterNode> ClusterServer::Node::alive() const {
