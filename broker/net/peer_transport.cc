@@ -344,6 +344,9 @@ void PeerTransport::connect_to(const Address& address, Route& route) {
 }
 
 void PeerTransport::note_failure(const Address& address, int error) {
+    // It is there under another of its addresses, or that is being tried.
+    const auto route = routes_.find(address);
+    if (route != routes_.end() && route->second.connection) return;
     if (error == ECONNREFUSED && hooks_.on_refused && !closed_)
         hooks_.on_refused(address.first, address.second);
 }

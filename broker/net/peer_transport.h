@@ -38,7 +38,7 @@ public:
         std::function<void(std::uint64_t link)> on_open;
         /// The link is no more, whoever made it; one that open() has asked for may never have been. May be empty.
         std::function<void(std::uint64_t link)> on_closed;
-        /// Nobody listens where it was dialled: the process that did is gone. May be empty.
+        /// Nobody listens where it was dialled, at none of its addresses: the process that did is gone. May be empty.
         std::function<void(const std::string& host, std::uint16_t port)> on_refused;
     };
 

@@ -27,7 +27,12 @@ struct Node {
         : transport(
               {.cluster_name = std::move(name), .secret = std::move(secret)},
               {[this](std::uint64_t link, LinkFrame frame) { on_frame(link, std::move(frame)); },
-               [&loop](const std::string&, auto done) { loop.post([done] { done({}); }); }},
+               [this, &loop](const std::string&, auto done) {
+                   loop.post([this, done] { done(addresses); });
+               },
+               {},
+               {},
+               [this](const std::string& host, std::uint16_t) { refused.push_back(host); }},
               loop, clock, random, log),
           listener(Listener::bind({"127.0.0.1", 0}, loop, clock, log).value()) {
         listener->start([this](int fd) { transport.adopt(fd); });
@@ -39,6 +44,9 @@ struct Node {
     std::function<void(std::uint64_t, LinkFrame)> on_frame = [](std::uint64_t, const LinkFrame&) {};
     PeerTransport transport;
     std::shared_ptr<Listener> listener;
+    /// Of every name.
+    std::vector<std::string> addresses;
+    std::vector<std::string> refused;
 };
 
 void run_until(EventLoop& loop, const std::function<bool()>& done, std::function<void()> again) {
@@ -110,6 +118,28 @@ TEST(PeerTransport, APeerThatWasNotThereIsFoundLater) {
             b.listener->start([&](int fd) { b.transport.adopt(fd); });
         });
     EXPECT_TRUE(reopened);
+}
+
+TEST(PeerTransport, WhoRefusesAtOneOfItsAddressesIsNotGone) {
+    EventLoop loop;
+    Node a(loop, "orders", "s");
+    Node b(loop, "orders", "s");
+    a.addresses = {"127.0.0.2", "127.0.0.1"};
+    bool seen = false;
+    b.on_frame = [&](std::uint64_t, const LinkFrame&) {
+        seen = true;
+        EXPECT_TRUE(a.refused.empty());
+    };
+    const auto again = [&] {
+        a.transport.send("b.test", b.listener->port(), FrameType::formation, "hello");
+        if (!seen) return;
+        b.listener->close();
+        b.transport.close();
+    };
+    run_until(
+        loop, [&] { return !a.refused.empty(); }, [&] { again(); });
+    EXPECT_TRUE(seen);
+    EXPECT_EQ(a.refused.front(), "b.test");
 }
 
 TEST(PeerTransport, ANameWithoutAnAddressIsOneLine) {
